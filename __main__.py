@@ -1,0 +1,92 @@
+"""Composition of one facility: settings, provider, components, outputs; nothing else."""
+
+from __future__ import annotations
+
+import pulumi
+import pulumi_kubernetes as k8s
+
+from components.base import Facility
+from components.ca import CertificateAuthority, CertificateAuthorityArgs
+from components.dask_gateway import DaskGateway, DaskGatewayArgs
+from components.dask_router import DaskRouter, DaskRouterArgs
+from components.hub import Hub, HubArgs
+from components.identity import Identity, IdentityArgs, external_client
+from components.namespace import Namespace, NamespaceArgs
+from settings import from_pulumi
+
+settings = from_pulumi()
+facility = Facility(
+    namespace=settings.namespace,
+    dns_domain=settings.kubernetes.dns_domain,
+    storage_class=settings.kubernetes.storage_class,
+    images=settings.images,
+)
+provider = k8s.Provider(
+    "cluster",
+    context=settings.kubernetes.context,
+    # A ConfigMap or Secret that changes is changed, not deleted and made again.
+    enable_config_map_mutable=True,
+    enable_secret_mutable=True,
+    # The facility stays itself when the address in the kubeconfig changes.
+    cluster_identifier=settings.kubernetes.context,
+)
+everywhere = pulumi.ResourceOptions(providers=[provider])
+
+namespace = Namespace("namespace", NamespaceArgs(facility=facility), everywhere)
+inside = pulumi.ResourceOptions(providers=[provider], depends_on=[namespace])
+
+own_identity = settings.identity.issuer is None
+ca = CertificateAuthority(
+    "ca",
+    CertificateAuthorityArgs(
+        facility=facility,
+        public_url=settings.public.url if settings.public.tls == "facility" else None,
+        servers=("identity",) if own_identity else (),
+    ),
+    inside,
+)
+if own_identity:
+    identity = Identity(
+        "identity",
+        IdentityArgs(
+            facility=facility,
+            public_url=settings.public.url,
+            users=settings.identity.users,
+            certificate=ca.servers["identity"],
+        ),
+        inside,
+    )
+    client, identity_services = identity.client, (identity.hub_service,)
+    pulumi.export("firstUser", settings.identity.users[0])
+    pulumi.export("firstPassword", identity.passwords[settings.identity.users[0]])
+    pulumi.export("passwords", pulumi.Output.secret(identity.passwords))
+else:
+    client, identity_services = external_client(settings.identity), ()
+
+gateway = DaskGateway(
+    "dask-gateway",
+    DaskGatewayArgs(
+        facility=facility,
+        settings=settings.dask_gateway,
+        network=settings.network,
+        public_url=settings.public.url,
+        contributions=(ca.contribution,),
+    ),
+    inside,
+)
+DaskRouter("dask-router", DaskRouterArgs(facility=facility), inside)
+hub = Hub(
+    "hub",
+    HubArgs(
+        facility=facility,
+        settings=settings,
+        client=client,
+        certificate=ca.servers.get("proxy"),
+        contributions=(ca.contribution, gateway.contribution),
+        services=(*identity_services, gateway.hub_service),
+    ),
+    inside,
+)
+pulumi.export("url", hub.url)
+pulumi.export("namespace", facility.namespace)
+pulumi.export("caCertificate", ca.certificate)

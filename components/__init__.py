@@ -1,0 +1,1 @@
+"""The facility's components: deploy-time code, one typed ComponentResource a file."""

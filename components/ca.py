@@ -1,0 +1,157 @@
+"""The facility's certificate authority.
+
+Key usage, subject and authority key identifiers are set on every certificate, as
+RFC 5280 (sections 4.2.1.1 to 4.2.1.3) asks and strict verifiers insist: OpenSSL
+with -x509_strict, and Python's default context from 3.13 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_tls as tls
+
+from components.base import Facility, FacilityComponent
+from components.session import SessionContribution, SessionFile
+from components.workload import config_map
+
+CA_CONFIG_MAP = "facility-ca"
+CA_KEY = "ca.pem"
+"""ConfigMap and key that hold the CA's certificate."""
+
+CA_HOURS = 10 * 365 * 24
+"""Ten years: a new CA breaks whatever still trusts the old one."""
+SERVER_HOURS = 365 * 24
+SERVER_RENEWAL_HOURS = 30 * 24
+"""Servers' certificates last a year; an `up` in its last 30 days makes new ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertificateAuthorityArgs:
+    """What the authority needs."""
+
+    facility: Facility
+    servers: tuple[str, ...]
+    """Services of the namespace that get a certificate."""
+    public_url: str | None
+    """The facility's address where this CA signs for it too, as the server "proxy"; else none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerCertificate:
+    """A server's key and certificate chain, PEM."""
+
+    key: pulumi.Output[str]
+    """PKCS #8, secret."""
+    chain: pulumi.Output[str]
+    """The server's certificate, then the CA's."""
+
+    def as_secret(self) -> dict[str, pulumi.Input[str]]:
+        """Return the data of a Secret of type kubernetes.io/tls."""
+        return {"tls.crt": self.chain, "tls.key": self.key}
+
+
+@dataclass(frozen=True)
+class _Names:
+    dns: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+
+def public_names(url: str) -> _Names:
+    """Return the names of the server behind ``url``; localhost is reached by its addresses as well."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost":
+        return _Names(dns=(host,), addresses=("127.0.0.1", "::1"))
+    try:
+        return _Names(addresses=(str(ip_address(host)),))
+    except ValueError:
+        return _Names(dns=(host,))
+
+
+class CertificateAuthority(FacilityComponent):
+    """The CA (ECDSA P-256) and the certificates of the facility's own servers.
+
+    The CA's key stays in the stack's encrypted state: no pod sees it.
+    """
+
+    certificate: pulumi.Output[str]
+    """The CA's certificate, PEM."""
+    servers: Mapping[str, ServerCertificate]
+    """Server name to its certificate."""
+    contribution: SessionContribution
+    """ca.pem where the upstream client looks for it."""
+
+    def __init__(
+        self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("coffea-casa:index:CertificateAuthority", name, args.facility, opts)
+        key = tls.PrivateKey(
+            f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=self.child(protect=True)
+        )
+        authority = tls.SelfSignedCert(
+            f"{name}-certificate",
+            private_key_pem=key.private_key_pem,
+            is_ca_certificate=True,
+            allowed_uses=["cert_signing", "crl_signing", "digital_signature"],
+            set_subject_key_id=True,
+            set_authority_key_id=True,
+            subject=tls.SelfSignedCertSubjectArgs(
+                common_name=f"{args.facility.namespace} certificate authority", organization="Coffea-casa"
+            ),
+            validity_period_hours=CA_HOURS,
+            opts=self.child(protect=True),
+        )
+        self.certificate = authority.cert_pem
+        names = {server: _Names(dns=args.facility.service_names(server)) for server in args.servers}
+        if args.public_url is not None:
+            names["proxy"] = public_names(args.public_url)
+        self.servers = {
+            server: self._server(f"{name}-{server}", server, names[server], key, authority)
+            for server in names
+        }
+        config_map(self, "ca", CA_CONFIG_MAP, {CA_KEY: self.certificate})
+        self.contribution = SessionContribution(
+            name=name,
+            files=(
+                SessionFile(
+                    path="/etc/cmsaf-secrets/ca.pem", kind="configMap", source=CA_CONFIG_MAP, key=CA_KEY
+                ),
+            ),
+        )
+        self.register_outputs({"certificate": self.certificate})
+
+    def _server(
+        self,
+        name: str,
+        server: str,
+        names: _Names,
+        ca_key: tls.PrivateKey,
+        authority: tls.SelfSignedCert,
+    ) -> ServerCertificate:
+        key = tls.PrivateKey(f"{name}-key", algorithm="ECDSA", ecdsa_curve="P256", opts=self.child())
+        request = tls.CertRequest(
+            f"{name}-request",
+            private_key_pem=key.private_key_pem,
+            subject=tls.CertRequestSubjectArgs(common_name=server, organization="Coffea-casa"),
+            dns_names=list(names.dns),
+            ip_addresses=list(names.addresses),
+            opts=self.child(),
+        )
+        leaf = tls.LocallySignedCert(
+            f"{name}-certificate",
+            cert_request_pem=request.cert_request_pem,
+            ca_private_key_pem=ca_key.private_key_pem,
+            ca_cert_pem=authority.cert_pem,
+            allowed_uses=["digital_signature", "server_auth"],
+            set_subject_key_id=True,
+            validity_period_hours=SERVER_HOURS,
+            early_renewal_hours=SERVER_RENEWAL_HOURS,
+            opts=self.child(),
+        )
+        return ServerCertificate(
+            key=key.private_key_pem_pkcs8, chain=pulumi.Output.concat(leaf.cert_pem, authority.cert_pem)
+        )

@@ -1,0 +1,100 @@
+"""What components give to users' sessions, and how the gifts are put together.
+
+A component knows nothing of its siblings: what it wants in every session it
+hands out as one SessionContribution. The Hub merges the list for notebooks,
+DaskGateway for schedulers and workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Literal
+
+from components.network import Flow
+
+Json = dict[str, object]
+
+
+class SessionCollisionError(ValueError):
+    """Two components want the same variable or file in a session."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionFile:
+    """A key of a ConfigMap or Secret, seen as a file in the session."""
+
+    path: str
+    """Absolute path in the session."""
+    kind: Literal["configMap", "secret"]
+    source: str
+    """Name of the ConfigMap or Secret."""
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionContribution:
+    """What one component gives to every session."""
+
+    name: str
+    """The component's name, for messages."""
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: tuple[SessionFile, ...] = ()
+    flows: tuple[Flow, ...] = ()
+    """Where the session must be able to connect to; the receiving side is the component's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionPod:
+    """Merged contributions, as the parts of a pod manifest (Kubernetes' own field names)."""
+
+    environment: dict[str, str]
+    volumes: list[Json]
+    mounts: list[Json]
+    flows: tuple[Flow, ...]
+
+
+def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
+    """Put contributions together, in their order.
+
+    Raises SessionCollisionError when two set the same variable or the same path.
+    """
+    environment: dict[str, str] = {}
+    owner: dict[str, str] = {}
+    directories: dict[str, list[SessionFile]] = {}
+    for contribution in contributions:
+        for item in (*contribution.environment, *(file.path for file in contribution.files)):
+            if item in owner:
+                raise SessionCollisionError(
+                    f"{item} is set in sessions by both {owner[item]} and {contribution.name}"
+                )
+            owner[item] = contribution.name
+        environment.update(contribution.environment)
+        for file in contribution.files:
+            directories.setdefault(str(PurePosixPath(file.path).parent), []).append(file)
+    return SessionPod(
+        environment=environment,
+        volumes=[_volume(directory, files) for directory, files in directories.items()],
+        mounts=[{"name": _volume_name(d), "mountPath": d, "readOnly": True} for d in directories],
+        flows=tuple(flow for contribution in contributions for flow in contribution.flows),
+    )
+
+
+def _volume_name(directory: str) -> str:
+    return "files-" + directory.strip("/").replace("/", "-").lower()
+
+
+def _volume(directory: str, files: Sequence[SessionFile]) -> Json:
+    # One projected volume a directory: files of several sources stand side by side and
+    # follow their sources' changes, which files mounted by subPath never do.
+    sources = [
+        {
+            file.kind: {
+                "name": file.source,
+                "items": [{"key": file.key, "path": PurePosixPath(file.path).name}],
+            }
+        }
+        for file in files
+    ]
+    return {"name": _volume_name(directory), "projected": {"sources": sources}}

@@ -1,0 +1,1 @@
+"""The container images: what each is made of and what it is called."""

@@ -1,0 +1,67 @@
+"""The one table of the facility's images and their references.
+
+A tag is a digest of everything the image is built from, so a changed file gives
+a new tag, the Deployments that use it roll, and nobody bumps a version by hand.
+Both the build (``make images``) and the Pulumi program read this table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image: its name, the image it starts from, and the paths (from the project's root) copied in."""
+
+    name: str
+    base: str | None = "base"
+    inputs: tuple[str, ...] = ()
+
+
+IMAGES: Mapping[str, Image] = {
+    image.name: image
+    for image in (
+        Image("base", base=None),
+        Image("hub", inputs=("services/hub", "requirements/hub.txt")),
+        Image("proxy"),
+        Image("identity", inputs=("local/modules/dex",)),
+        Image("gateway", inputs=("services/gateway", "requirements/gateway.txt")),
+        Image("router"),
+        Image("session", inputs=("requirements/session.txt",)),
+    )
+}
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+        return
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and "__pycache__" not in file.parts and "tests" not in file.parts:
+            yield file
+
+
+def tag(name: str) -> str:
+    """Return the image's tag: 12 hexadecimal digits of SHA-256 over its inputs and its base's tag.
+
+    Raises KeyError for a name that is not in the table.
+    """
+    image = IMAGES[name]
+    digest = hashlib.sha256()
+    if image.base:
+        digest.update(tag(image.base).encode())
+    for relative in (f"images/{name}", *image.inputs):
+        for file in _files(ROOT / relative):
+            digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def reference(registry: str, name: str) -> str:
+    """Return ``REGISTRY/NAME:TAG``."""
+    return f"{registry}/{name}:{tag(name)}"

@@ -1,0 +1,220 @@
+"""The facility's settings: frozen dataclasses and their strict loader.
+
+Every value a stack file may hold is a field here; the JSON Schema of the stack
+files, the table in ``docs/settings.md`` and ``Pulumi.yaml``'s declarations are
+generated from these classes. Keys in a stack file are the field names in
+camelCase under the project's name, such as ``coffea-casa:daskGateway.idleTimeout``.
+
+Sizes of memory and storage are Kubernetes quantities with a binary suffix
+("512Mi", "2Gi"); times are seconds; cores may be fractions of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kubernetes:
+    """The cluster the facility is put in."""
+
+    context: str | None = None
+    """Context of the kubeconfig; none means its current one."""
+    storage_class: str | None = None
+    """StorageClass of every volume; none means the cluster's default."""
+    dns_domain: str = "cluster.local"
+    """DNS domain of the cluster's Services."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Where the container images come from."""
+
+    registry: str = "localhost/coffea-casa"
+    """Registry and path that ``make images REGISTRY=...`` pushed to; no trailing slash."""
+    pull_policy: Literal["IfNotPresent", "Always", "Never"] = "IfNotPresent"
+    """Kubernetes imagePullPolicy of every container."""
+    pull_secret: str | None = None
+    """Name of an existing Secret of type kubernetes.io/dockerconfigjson in the namespace."""
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Image name (hub, session, ...) to a full reference with tag or digest, never :latest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Public:
+    """How browsers reach the facility."""
+
+    url: str = "https://localhost:30443"
+    """Address users type; https unless the host is localhost."""
+    tls: Literal["facility", "secret", "external"] = "facility"
+    """Who holds the certificate: the facility's CA, an existing Secret, or something in front."""
+    tls_secret: str | None = None
+    """Name of an existing kubernetes.io/tls Secret; required by (and only with) tls: secret."""
+    service: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "NodePort"
+    """Type of the Service proxy-public."""
+    node_port: int | None = None
+    """Fixed port of every node, 30000 to 32767; only with service: NodePort."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """Who says who a user is. With no issuer the facility runs Dex itself."""
+
+    issuer: str | None = None
+    """https URL of an OIDC issuer; needs clientId and the secret coffea-casa:clientSecret."""
+    client_id: str | None = None
+    """The facility's client at that issuer."""
+    scopes: tuple[str, ...] = ("openid", "profile", "email")
+    """Scopes asked for at log-in; openid must be one."""
+    username_claim: str = "email"
+    """Claim that becomes the JupyterHub user name."""
+    groups_claim: str | None = None
+    """Claim that lists the user's groups; required by access.groups and access.adminGroups."""
+    users: tuple[str, ...] = ("physicist@example.org",)
+    """Users of the facility's own Dex, as e-mail addresses, each with a generated password;
+    the first is allowed in and may not be named elsewhere. Unused with an issuer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Access:
+    """Who may log in. Nobody by default, except the first user of the facility's own Dex."""
+
+    users: tuple[str, ...] = ()
+    """User names allowed in."""
+    groups: tuple[str, ...] = ()
+    """Groups whose members are allowed in."""
+    admins: tuple[str, ...] = ()
+    """User names with JupyterHub's admin rights."""
+    admin_groups: tuple[str, ...] = ()
+    """Groups whose members have admin rights."""
+    everyone: bool = False
+    """Lets in whoever the issuer knows; contradicts users and groups."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hub:
+    """JupyterHub itself."""
+
+    concurrent_spawns: int = 16
+    """Notebook servers that may be starting at once, 1 to 256."""
+    idle_timeout: int = 3600
+    """Seconds without activity after which a server is stopped; at least 60."""
+    max_age: int = 0
+    """Seconds after which a server is stopped though active; 0 means never."""
+    database_size: str = "1Gi"
+    """Size of the volume of the hub's database."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """One line of the spawn page: a size, and an image if not the facility's."""
+
+    name: str
+    """Short unique name, lower-case letters, digits and hyphens."""
+    title: str
+    """What the user reads."""
+    description: str = ""
+    """A sentence under the title."""
+    cores: float = 2
+    """Cores the session may use at most."""
+    cores_request: float = 0.5
+    """Cores kept for the session; not above cores."""
+    memory: str = "4Gi"
+    """Memory the session may use at most."""
+    memory_request: str = "1Gi"
+    """Memory kept for the session; not above memory."""
+    image: str | None = None
+    """Full image reference with tag or digest; none means the facility's session image."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """Users' notebook servers."""
+
+    profiles: tuple[Profile, ...] = (Profile(name="standard", title="Standard"),)
+    """Choices of the spawn page; the first is the default."""
+    home_size: str = "10Gi"
+    """Size of each user's home volume."""
+    start_timeout: int = 300
+    """Seconds a server may take to start, image pull included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSize:
+    """Size of one Dask worker or scheduler pod."""
+
+    cores: float = 1
+    """Cores, which is also the number of threads of a worker."""
+    cores_request: float = 0.5
+    """Cores kept for the pod; not above cores."""
+    memory: str = "2Gi"
+    """Memory, kept and at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserLimits:
+    """What one user may hold at a time over all of their gateway clusters."""
+
+    clusters: int = 2
+    """Clusters."""
+    cores: float = 32
+    """Cores of all schedulers and workers together."""
+    memory: str = "64Gi"
+    """Memory of all schedulers and workers together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DaskGateway:
+    """Dask clusters in Kubernetes."""
+
+    install_crd: bool = True
+    """Install the DaskCluster CRD, the one cluster-scoped object. One facility a cluster says true."""
+    idle_timeout: int = 1800
+    """Seconds without work after which a cluster ends; at least 60."""
+    scheduler: WorkerSize = WorkerSize()
+    """Size of each scheduler."""
+    worker: WorkerSize = WorkerSize()
+    """Size of each worker, and the most a user may ask for."""
+    limits: UserLimits = UserLimits()
+    """Limits of one user."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """What the NetworkPolicies need to know of the cluster."""
+
+    api_server_cidrs: tuple[str, ...] = ("0.0.0.0/0", "::/0")
+    """Addresses of the Kubernetes API server as pods reach it."""
+    api_server_ports: tuple[int, ...] = (443, 6443)
+    """Ports of the Kubernetes API server, of its Service and of the server itself."""
+    internet: bool = True
+    """Lets sessions and workers open connections to public addresses."""
+    private_cidrs: tuple[str, ...] = (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "169.254.0.0/16",
+        "fc00::/7",
+        "fe80::/10",
+    )
+    """Addresses that are not the internet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One facility, as its stack file describes it."""
+
+    namespace: str
+    """Kubernetes namespace, made by the stack; the stack's name unless set."""
+    kubernetes: Kubernetes = Kubernetes()
+    images: Images = field(default_factory=Images)
+    public: Public = Public()
+    identity: Identity = Identity()
+    access: Access = Access()
+    hub: Hub = Hub()
+    session: Session = Session()
+    dask_gateway: DaskGateway = DaskGateway()
+    network: Network = Network()

@@ -1,0 +1,57 @@
+"""Contributions to sessions: how they merge, and that two components never overwrite each other."""
+
+import pytest
+
+from components.network import Flow, ports
+from components.session import SessionCollisionError, SessionContribution, SessionFile, merge
+
+
+def ca_file(path: str = "/etc/cmsaf-secrets/ca.pem") -> SessionFile:
+    return SessionFile(path=path, kind="configMap", source="facility-ca", key="ca.pem")
+
+
+def test_files_of_one_directory_share_one_projected_volume() -> None:
+    token = SessionFile(path="/etc/cmsaf-secrets/access_token", kind="secret", source="tokens", key="data")
+    pod = merge(
+        [SessionContribution(name="ca", files=(ca_file(),)), SessionContribution(name="xcache", files=(token,))]
+    )
+    assert pod.volumes == [
+        {
+            "name": "files-etc-cmsaf-secrets",
+            "projected": {
+                "sources": [
+                    {"configMap": {"name": "facility-ca", "items": [{"key": "ca.pem", "path": "ca.pem"}]}},
+                    {"secret": {"name": "tokens", "items": [{"key": "data", "path": "access_token"}]}},
+                ]
+            },
+        }
+    ]
+    assert pod.mounts == [
+        {"name": "files-etc-cmsaf-secrets", "mountPath": "/etc/cmsaf-secrets", "readOnly": True}
+    ]
+
+
+def test_environment_and_flows_of_all_contributions_are_kept() -> None:
+    pod = merge(
+        [
+            SessionContribution(name="a", environment={"A": "1"}, flows=(Flow("cache", ports(1094)),)),
+            SessionContribution(name="b", environment={"B": "2"}, flows=(Flow("pool", ports(9618)),)),
+        ]
+    )
+    assert pod.environment == {"A": "1", "B": "2"}
+    assert [flow.target for flow in pod.flows] == ["cache", "pool"]
+
+
+def test_two_components_setting_one_variable_are_refused_by_name() -> None:
+    with pytest.raises(SessionCollisionError, match="A is set in sessions by both one and two"):
+        merge([SessionContribution(name=name, environment={"A": name}) for name in ("one", "two")])
+
+
+def test_two_components_setting_one_file_are_refused_by_name() -> None:
+    with pytest.raises(SessionCollisionError, match="/etc/cmsaf-secrets/ca.pem is set in sessions by both"):
+        merge([SessionContribution(name=name, files=(ca_file(),)) for name in ("one", "two")])
+
+
+def test_no_contribution_gives_an_empty_session() -> None:
+    pod = merge([])
+    assert (pod.environment, pod.volumes, pod.mounts, pod.flows) == ({}, [], [], ())
