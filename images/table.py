@@ -28,37 +28,40 @@ IMAGES: Mapping[str, Image] = {
     image.name: image
     for image in (
         Image("base", base=None),
-        Image("hub", inputs=("services/hub", "requirements/hub.txt")),
+        Image("hub", inputs=("services/__init__.py", "services/hub", "requirements/hub.txt")),
         Image("proxy"),
         Image("identity", inputs=("local/modules/dex",)),
-        Image("gateway", inputs=("services/gateway", "requirements/gateway.txt")),
+        Image("gateway", inputs=("services/__init__.py", "services/gateway", "requirements/gateway.txt")),
         Image("router"),
         Image("session", inputs=("requirements/session.txt",)),
     )
 }
 
 
-def _files(path: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-        return
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts and "tests" not in file.parts:
+def _under(path: Path) -> Iterator[Path]:
+    """Yield the files at or under a path in a fixed order, without tests and what Python leaves behind."""
+    for file in [path] if path.is_file() else sorted(path.rglob("*")):
+        if file.is_file() and not {"__pycache__", "tests"} & set(file.relative_to(ROOT).parts):
             yield file
 
 
+def files(name: str) -> Iterator[Path]:
+    """Yield every file an image is built from: its directory under images/, then its inputs."""
+    for relative in (f"images/{name}", *IMAGES[name].inputs):
+        yield from _under(ROOT / relative)
+
+
 def tag(name: str) -> str:
-    """Return the image's tag: 12 hexadecimal digits of SHA-256 over its inputs and its base's tag.
+    """Return the image's tag: 12 hexadecimal digits of SHA-256 over its files and its base's tag.
 
     Raises KeyError for a name that is not in the table.
     """
-    image = IMAGES[name]
     digest = hashlib.sha256()
-    if image.base:
-        digest.update(tag(image.base).encode())
-    for relative in (f"images/{name}", *image.inputs):
-        for file in _files(ROOT / relative):
-            digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
+    base = IMAGES[name].base
+    if base:
+        digest.update(tag(base).encode())
+    for file in files(name):
+        digest.update(str(file.relative_to(ROOT)).encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
