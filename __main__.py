@@ -12,7 +12,7 @@ from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
 from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
-from settings import from_pulumi
+from settings.pulumi_config import from_pulumi
 
 settings = from_pulumi()
 facility = Facility(

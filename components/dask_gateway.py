@@ -60,7 +60,7 @@ API_RULES = (
     PolicyRuleArgs(
         api_groups=["gateway.dask.org"],
         resources=["daskclusters"],
-        verbs=["get", "list", "watch", "create", "patch", "delete"],
+        verbs=["get", "list", "watch", "create", "patch"],
     ),
     # Each cluster's certificate and token, handed to its owner.
     PolicyRuleArgs(api_groups=[""], resources=["secrets"], verbs=["get"]),
@@ -68,13 +68,13 @@ API_RULES = (
     PolicyRuleArgs(api_groups=[""], resources=["pods"], verbs=["list"]),
 )
 CONTROLLER_RULES = (
+    # Records of ended clusters are deleted after a day.
     PolicyRuleArgs(
-        api_groups=["gateway.dask.org"],
-        resources=["daskclusters", "daskclusters/status"],
-        verbs=["get", "list", "watch", "create", "patch", "update", "delete"],
+        api_groups=["gateway.dask.org"], resources=["daskclusters"], verbs=["list", "watch", "delete"]
     ),
-    PolicyRuleArgs(api_groups=[""], resources=["pods"], verbs=["get", "list", "watch", "create", "delete"]),
-    PolicyRuleArgs(api_groups=[""], resources=["endpoints"], verbs=["get", "list", "watch"]),
+    PolicyRuleArgs(api_groups=["gateway.dask.org"], resources=["daskclusters/status"], verbs=["patch"]),
+    PolicyRuleArgs(api_groups=[""], resources=["pods"], verbs=["list", "watch", "create", "delete"]),
+    PolicyRuleArgs(api_groups=[""], resources=["endpoints"], verbs=["list", "watch"]),
     PolicyRuleArgs(api_groups=[""], resources=["secrets", "services"], verbs=["create", "delete"]),
 )
 

@@ -54,7 +54,7 @@ class DaskRouter(FacilityComponent):
                 Container(
                     name="nginx",
                     image="router",
-                    command=["/usr/local/bin/entrypoint"],
+                    command=["/usr/local/bin/entrypoint.sh"],
                     ports={"dask": DASK_PORT, "http": HTTP_PORT},
                     probes=Probes(get=http_get("/healthz", HTTP_PORT)),
                     resources=resources("20m", "32Mi", "256Mi"),

@@ -1,15 +1,12 @@
-"""Python's field names, as the settings files of run-time programs spell them."""
+"""Settings of run-time programs: dataclasses with the keys that stack files have."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from settings.names import camel as camel_name
+
 
 def camel(values: Mapping[str, object]) -> dict[str, object]:
     """Return ``values`` with ``snake_case`` keys in camelCase."""
-
-    def name(key: str) -> str:
-        head, *rest = key.split("_")
-        return head + "".join(word.capitalize() for word in rest)
-
-    return {name(key): value for key, value in values.items()}
+    return {camel_name(key): value for key, value in values.items()}

@@ -1,9 +1,9 @@
 """Builds the facility's images with buildah and hands them to containerd or to a registry.
 
     python3 -m local.images build [NAME...] [--registry R]
-    python3 -m local.images load  [NAME...]     build what is missing, then import it into this machine's containerd
-    python3 -m local.images push  [NAME...] --registry R
-    python3 -m local.images list  [--registry R]
+    python3 -m local.images load [NAME...]      into this machine's containerd, building what is missing
+    python3 -m local.images push [NAME...] --registry R
+    python3 -m local.images list [NAME...] [--registry R]
 
 A tag is a digest of all that an image is made from (images/table.py), so an image
 whose reference is there already is up to date and is skipped. Each build sees a
@@ -19,7 +19,6 @@ import fcntl
 import os
 import shutil
 import ssl
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,11 +26,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from images.table import IMAGES, ROOT, files, reference
+from images.table import IMAGES, files, reference
+from local import shell
+from local.paths import ROOT, SHORT, cache
+from local.shell import StepError, answer
 
 REGISTRY = "localhost/coffea-casa"
 DEBIAN = "docker.io/library/debian:trixie-slim"
-CONTAINERD = "/run/coffea-casa/containerd.sock"
+CONTAINERD = SHORT / "containerd.sock"
 NAMESPACE = "k8s.io"
 """The containerd namespace in which kubelet looks for images."""
 
@@ -45,15 +47,6 @@ SLIM = (
 )
 
 
-class BuildError(Exception):
-    """A command failed; the message names the step and its log."""
-
-
-def cache() -> Path:
-    """Return the directory for downloads and builds: COFFEA_CASA_CACHE, or the user's own."""
-    return Path(os.environ.get("COFFEA_CASA_CACHE") or Path.home() / ".cache" / "coffea-casa")
-
-
 def archive(name: str) -> Path:
     """Return where the image's archive is kept, whether it exists or not."""
     return cache() / "images" / f"{reference(REGISTRY, name).rpartition('/')[2].replace(':', '-')}.tar"
@@ -62,42 +55,31 @@ def archive(name: str) -> Path:
 def buildah(*arguments: str | Path) -> list[str]:
     """Return a buildah command on our own storage, which other users of buildah never see."""
     store = cache() / "containers"
-    places = ["--root", str(store / "storage"), "--runroot", str(store / "run"), "--storage-driver", "overlay"]
+    places = [f"--root={store / 'storage'}", f"--runroot={store / 'run'}", "--storage-driver=overlay"]
     return ["buildah", *places, *map(str, arguments)]
 
 
 def ctr(*arguments: str | Path) -> list[str]:
     """Return a ctr command on the containerd of this machine's cluster."""
-    return ["ctr", "-a", CONTAINERD, "-n", NAMESPACE, *map(str, arguments)]
+    return ["ctr", "-a", str(CONTAINERD), "-n", NAMESPACE, *map(str, arguments)]
 
 
 def run(step: str, command: Sequence[str], log: Path) -> None:
-    """Run a command with its output added to the log; raise BuildError with the log's end if it fails."""
+    """Run a command with its output added to the log; raise StepError if it fails."""
     scratch = cache() / "containers" / "tmp"  # buildah keeps its cache mounts (apt, pip, npm) under TMPDIR
     for directory in (scratch, log.parent):
         directory.mkdir(parents=True, exist_ok=True)
-    with log.open("a") as output:
-        status = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=os.environ | {"TMPDIR": str(scratch)}
-        ).returncode
-    if status:
-        end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise BuildError(f"{step} failed (status {status}). Its log is {log}, which ends:\n{end}")
-
-
-def answer(command: Sequence[str]) -> str:
-    """Return what a command prints, or nothing where it fails."""
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+    shell.run(step, command, log, env={"TMPDIR": str(scratch)})
 
 
 def built(ref: str) -> bool:
     """Tell whether the reference is in buildah's storage."""
-    return bool(answer(buildah("images", "--quiet", ref)).strip())
+    return bool((answer(buildah("images", "--quiet", ref)) or "").strip())
 
 
 def loaded(ref: str) -> bool:
     """Tell whether the reference is in the cluster's containerd."""
-    return ref in answer(ctr("images", "ls", "--quiet")).splitlines()
+    return ref in (answer(ctr("images", "ls", "--quiet")) or "").splitlines()
 
 
 def with_bases(names: Iterable[str]) -> list[str]:
@@ -125,7 +107,7 @@ def alone() -> Iterator[None]:
 
 
 def make_debian(log: Path) -> None:
-    """Put Debian's slim image in the storage: made from Debian's packages, or pulled where mmdebstrap is missing."""
+    """Put Debian's slim image in the storage: made from packages, or pulled where mmdebstrap is missing."""
     if built(DEBIAN):
         return
     if not shutil.which("mmdebstrap"):
@@ -133,8 +115,8 @@ def make_debian(log: Path) -> None:
         return
     with tempfile.TemporaryDirectory(dir=cache()) as scratch:
         tree = Path(scratch) / "debian.tar"
-        slim = [f"--dpkgopt={option}" for option in SLIM]
-        run("making Debian", ["mmdebstrap", "--variant=apt", "--skip=output/dev", *slim, "trixie", str(tree)], log)
+        slim = ["--variant=minbase", "--skip=output/dev", *(f"--dpkgopt={option}" for option in SLIM)]
+        run("making Debian", ["mmdebstrap", *slim, "trixie", str(tree)], log)
         container = f"debian-{os.getpid()}"
         run("making Debian", buildah("from", "--name", container, "scratch"), log)
         run("making Debian", buildah("add", "--quiet", container, tree, "/"), log)
@@ -143,11 +125,13 @@ def make_debian(log: Path) -> None:
 
 
 def dex(context: Path) -> None:
-    """Add Dex's program and web pages to the identity image's directory."""
-    from local import modules  # built only when this image is
+    """Add Dex's program and web pages to the identity image's directory, both from the pinned Go module."""
+    from local import modules  # here, because no other image needs Go
 
-    shutil.copytree(modules.source("dex", "github.com/dexidp/dex") / "web", context / "web")
     shutil.copy2(modules.build("dex") / "dex", context / "dex")
+    pages = modules.source("github.com/dexidp/dex", ROOT / "local" / "modules" / "dex") / "web"
+    programs = shutil.ignore_patterns("*.go")
+    shutil.copytree(pages, context / "web", ignore=programs, copy_function=shutil.copyfile)
 
 
 EXTRAS: Mapping[str, Callable[[Path], None]] = {"identity": dex}
@@ -159,7 +143,8 @@ def stage(name: str, context: Path) -> None:
     for file in files(name):
         target = context / file.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, target)
+        shutil.copyfile(file, target)
+        target.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)  # whatever the checkout's umask was
     if name in EXTRAS:
         EXTRAS[name](context)
 
@@ -170,7 +155,7 @@ def options(name: str, registry: str) -> list[str]:
     base = IMAGES[name].base
     if base:
         told += ["--build-arg", f"BASE={reference(registry, base)}"]
-        # The build trusts whom this machine trusts (a proxy that opens TLS, say); nothing of that stays in the image.
+        # The build trusts whom this machine trusts (a proxy that opens TLS, say); the image does not.
         bundle = Path(ssl.get_default_verify_paths().cafile or "/etc/ssl/certs/ca-certificates.crt").resolve()
         told += ["--volume", f"{bundle}:/etc/ssl/certs/ca-certificates.crt:ro"] if bundle.is_file() else []
     return told
@@ -187,17 +172,18 @@ def build(name: str, registry: str = REGISTRY) -> bool:
     with tempfile.TemporaryDirectory(dir=cache()) as directory:
         context = Path(directory)
         stage(name, context)
-        containerfile = context / "images" / name / "Containerfile"
-        run(f"building image {name}", buildah("bud", *options(name, registry), "-f", containerfile, context), log)
+        file = context / "images" / name / "Containerfile"
+        run(f"building image {name}", buildah("bud", *options(name, registry), "--file", file, context), log)
     prune(name, registry)
     return True
 
 
 def prune(name: str, registry: str) -> None:
-    """Remove the image's older tags and archives; containerd's own are left to kubelet, since pods may run on them."""
+    """Remove the image's older tags and archives; pods may run on containerd's, so those are kubelet's."""
     current = reference(registry, name)
-    for ref in answer(buildah("images", "--format", "{{.Name}}:{{.Tag}}", f"{registry}/{name}")).split():
-        if ref != current:
+    there = answer(buildah("images", "--format", "{{.Name}}:{{.Tag}}")) or ""
+    for ref in there.split():
+        if ref != current and ref.startswith(f"{registry}/{name}:"):
             answer(buildah("rmi", ref))
     for file in (cache() / "images").glob(f"{name}-????????????.tar"):
         if file != archive(name):
@@ -205,14 +191,15 @@ def prune(name: str, registry: str) -> None:
 
 
 def export(name: str) -> Path:
-    """Return the image's archive, written from the storage if it is not there; the image must be built or archived."""
+    """Return the image's archive, written from the storage if it is not there yet."""
     target, ref = archive(name), reference(REGISTRY, name)
     if not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(".part")
         part.unlink(missing_ok=True)
-        # Uncompressed: the archive is read on this machine, where compressing takes longer than anything it saves.
-        command = buildah("push", "--quiet", "--disable-compression", ref, f"oci-archive:{part}:{ref}")
+        # zstd is read back in half the time of gzip, and a third of the size of no compression.
+        format = ["--compression-format=zstd", "--compression-level=1"]
+        command = buildah("push", "--quiet", *format, ref, f"oci-archive:{part}:{ref}")
         run(f"exporting image {name}", command, cache() / "logs" / f"image-{name}.log")
         part.rename(target)
     return target
@@ -222,7 +209,8 @@ def load(name: str) -> bool:
     """Import the image into the cluster's containerd; return False if it was there already."""
     if loaded(reference(REGISTRY, name)):
         return False
-    run(f"loading image {name}", ctr("images", "import", export(name)), cache() / "logs" / f"image-{name}.log")
+    log = cache() / "logs" / f"image-{name}.log"
+    run(f"loading image {name}", ctr("images", "import", export(name)), log)
     return True
 
 
@@ -238,16 +226,16 @@ def push(name: str, registry: str) -> bool:
 
 
 def wanted(command: str, names: Sequence[str]) -> list[str]:
-    """Return the images to build first: those asked for (or all) and their bases, less what an archive saves."""
+    """Return what to build first: the images asked for (or all) with their bases, less what is past that."""
     asked = names or list(IMAGES)
     if command == "load":
-        asked = [name for name in asked if not archive(name).exists() and not loaded(reference(REGISTRY, name))]
+        asked = [n for n in asked if not archive(n).exists() and not loaded(reference(REGISTRY, n))]
     return with_bases(asked)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; each step prints which of how many it is, and the time since the start."""
-    parser = argparse.ArgumentParser(prog="python3 -m local.images", description="Build, load and push the images.")
+    parser = argparse.ArgumentParser("python3 -m local.images", description="Build, load, push the images.")
     parser.add_argument("command", choices=("build", "load", "push", "list"))
     parser.add_argument("names", nargs="*", metavar="NAME", help="image names; none means all")
     parser.add_argument("--registry", default=REGISTRY, help="registry and path in front of the names")
@@ -264,19 +252,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     steps = [("build", name) for name in wanted(command, names)]
     steps += [(command, name) for name in names or IMAGES if command != "build"]
+    os.umask(0o022)  # directories made here go into images, where another user reads them
     try:
         with alone():
             follow(steps, registry)
-    except BuildError as error:
+    except StepError as error:
         sys.exit(f"error: {error}")
 
 
 def follow(steps: Sequence[tuple[str, str]], registry: str) -> None:
     """Take the steps, each an action and an image's name."""
     start = time.monotonic()
+    take: Mapping[str, Callable[[str], bool]] = {
+        "build": lambda name: build(name, registry),
+        "load": load,
+        "push": lambda name: push(name, registry),
+    }
     for number, (action, name) in enumerate(steps, 1):
         print(f"images {number} of {len(steps)}: {action} {name} ...", end="", flush=True)
-        done = build(name, registry) if action == "build" else load(name) if action == "load" else push(name, registry)
+        done = take[action](name)
         elapsed = f"{time.monotonic() - start:.0f} s"
         print(f" {'done' if done else 'is up to date'} ({elapsed} in all)")
 

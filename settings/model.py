@@ -1,9 +1,9 @@
-"""The facility's settings: frozen dataclasses and their strict loader.
+"""Every value a stack file may hold, as frozen dataclasses.
 
-Every value a stack file may hold is a field here; the JSON Schema of the stack
-files, the table in ``docs/settings.md`` and ``Pulumi.yaml``'s declarations are
-generated from these classes. Keys in a stack file are the field names in
-camelCase under the project's name, such as ``coffea-casa:daskGateway.idleTimeout``.
+The JSON Schema of the stack files, ``docs/settings.md`` and the declarations of
+``Pulumi.yaml`` are generated from these classes, with each field's docstring as
+its description. Keys in a stack file are the field names in camelCase under the
+project's name, such as ``coffea-casa:daskGateway``.
 
 Sizes of memory and storage are Kubernetes quantities with a binary suffix
 ("512Mi", "2Gi"); times are seconds; cores may be fractions of one.
@@ -210,11 +210,20 @@ class Settings:
     namespace: str
     """Kubernetes namespace, made by the stack; the stack's name unless set."""
     kubernetes: Kubernetes = Kubernetes()
+    """The cluster the facility is put in."""
     images: Images = field(default_factory=Images)
+    """Where the container images come from."""
     public: Public = Public()
+    """How browsers reach the facility."""
     identity: Identity = Identity()
+    """Who says who a user is."""
     access: Access = Access()
+    """Who may log in."""
     hub: Hub = Hub()
+    """JupyterHub itself."""
     session: Session = Session()
+    """Users' notebook servers."""
     dask_gateway: DaskGateway = DaskGateway()
+    """Dask clusters in Kubernetes."""
     network: Network = Network()
+    """What the NetworkPolicies need to know of the cluster."""

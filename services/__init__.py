@@ -1,0 +1,1 @@
+"""Programs of the facility that run in its pods; nothing here imports Pulumi."""

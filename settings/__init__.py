@@ -1,0 +1,37 @@
+"""The facility's settings: read once, checked strictly, handed on as plain values."""
+
+from settings.errors import SettingsError
+from settings.loader import load
+from settings.model import (
+    Access,
+    DaskGateway,
+    Hub,
+    Identity,
+    Images,
+    Kubernetes,
+    Network,
+    Profile,
+    Public,
+    Session,
+    Settings,
+    UserLimits,
+    WorkerSize,
+)
+
+__all__ = [
+    "Access",
+    "DaskGateway",
+    "Hub",
+    "Identity",
+    "Images",
+    "Kubernetes",
+    "Network",
+    "Profile",
+    "Public",
+    "Session",
+    "Settings",
+    "SettingsError",
+    "UserLimits",
+    "WorkerSize",
+    "load",
+]

@@ -1,0 +1,358 @@
+"""What the types cannot say: ranges, formats, and settings that contradict each other.
+
+Each rule is a small function from settings to problems; ``check`` runs them all.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import cast
+from urllib.parse import urlsplit
+
+from images.table import IMAGES
+from settings.errors import Problem
+from settings.model import Profile, Settings, WorkerSize
+from settings.quantity import bytes_of
+
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""RFC 1123, section 2.1: what Kubernetes wants of a namespace's name."""
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+IMAGE = re.compile(r"[^\s:@]+(:[0-9]+)?(/[^\s:@]+)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?")
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+PLACEHOLDER = re.compile(r"change_?me|replace_?me|^<[^>]+>$", re.IGNORECASE)
+LOCALHOSTS = ("localhost", "127.0.0.1", "::1")
+NODE_PORTS = range(30000, 32768)
+"""Kubernetes' default range (kube-apiserver --service-node-port-range)."""
+
+Problems = Iterator[Problem]
+
+
+def check(settings: Settings, raw: Mapping[str, object], *, has_secret: bool) -> list[Problem]:
+    """Return every problem of well-typed settings; ``raw`` tells what was written and what is default."""
+    return [
+        *namespace(settings),
+        *images(settings),
+        *public(settings),
+        *identity(settings, raw, has_secret=has_secret),
+        *access(settings, raw),
+        *hub(settings),
+        *session(settings),
+        *dask_gateway(settings),
+        *network(settings),
+    ]
+
+
+def placeholders(raw: object, key: str = "") -> list[Problem]:
+    """Return a problem for every text that was left to be filled in."""
+    if isinstance(raw, Mapping):
+        data = cast(Mapping[str, object], raw)
+        found = [placeholders(value, f"{key}.{name}" if key else name) for name, value in data.items()]
+        return [problem for problems in found for problem in problems]
+    if isinstance(raw, list):
+        items = cast(list[object], raw)
+        found = [placeholders(item, f"{key}[{i}]") for i, item in enumerate(items)]
+        return [problem for problems in found for problem in problems]
+    if isinstance(raw, str) and PLACEHOLDER.search(raw):
+        return [Problem(key, f"{raw!r} is a placeholder", "write the site's own value")]
+    return []
+
+
+def namespace(settings: Settings) -> Problems:
+    if not DNS_LABEL.fullmatch(settings.namespace):
+        yield Problem(
+            "namespace",
+            f"{settings.namespace!r} is no name for a namespace",
+            "write at most 63 lower-case letters, digits and hyphens",
+        )
+    kubernetes = settings.kubernetes
+    if not OBJECT_NAME.fullmatch(kubernetes.dns_domain):
+        yield Problem(
+            "kubernetes.dnsDomain", f"{kubernetes.dns_domain!r} is no DNS domain", "write cluster.local"
+        )
+    if kubernetes.storage_class is not None and not OBJECT_NAME.fullmatch(kubernetes.storage_class):
+        yield Problem(
+            "kubernetes.storageClass",
+            f"{kubernetes.storage_class!r} is no name of a StorageClass",
+            "write one of `kubectl get storageclass`, or leave it out for the default",
+        )
+
+
+def image_problem(key: str, reference: str) -> Problems:
+    """An image must be named so that it cannot change behind our back."""
+    last = reference.rsplit("/", 1)[-1]
+    if not IMAGE.fullmatch(reference):
+        yield Problem(key, f"{reference!r} is no image reference", "write REGISTRY/NAME:TAG, without a scheme")
+    elif "@" not in reference and ":" not in last:
+        yield Problem(key, f"{reference!r} has no tag", "write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:...")
+    elif last.split("@")[0].endswith(":latest"):
+        yield Problem(key, f"{reference!r} may change at any time", "write a fixed tag or a digest")
+
+
+def images(settings: Settings) -> Problems:
+    registry = settings.images.registry
+    if "://" in registry or registry.endswith("/") or not IMAGE.fullmatch(registry):
+        yield Problem(
+            "images.registry",
+            f"{registry!r} is no registry path",
+            "write HOST/PATH without scheme and trailing slash",
+        )
+    for name, reference in settings.images.overrides.items():
+        if name not in IMAGES:
+            yield Problem(
+                f"images.overrides.{name}", "is no image of ours", f"the images are {', '.join(IMAGES)}"
+            )
+        yield from image_problem(f"images.overrides.{name}", reference)
+    secret = settings.images.pull_secret
+    if secret is not None and not OBJECT_NAME.fullmatch(secret):
+        yield Problem("images.pullSecret", f"{secret!r} is no name of a Secret", "write the Secret's name")
+
+
+def public(settings: Settings) -> Problems:
+    value = settings.public
+    url = urlsplit(value.url)
+    local = url.hostname in LOCALHOSTS
+    if url.scheme not in ("http", "https") or not url.hostname or url.path or url.query or url.fragment:
+        yield Problem(
+            "public.url", f"{value.url!r} is no address", "write https://HOST or https://HOST:PORT, no path"
+        )
+    elif url.scheme == "http" and not local:
+        yield Problem(
+            "public.url", f"{value.url!r} is public but not TLS", f"write https://{url.netloc}"
+        )
+    elif url.scheme == "http" and value.tls != "external":
+        yield Problem(
+            "public.tls",
+            f"{value.tls!r} contradicts public.url {value.url!r}",
+            "write https in public.url, or tls: external",
+        )
+    if value.tls == "secret" and value.tls_secret is None:
+        yield Problem("public.tlsSecret", "is missing with tls: secret", "write the Secret's name")
+    if value.tls != "secret" and value.tls_secret is not None:
+        yield Problem(
+            "public.tlsSecret",
+            f"{value.tls_secret!r} is unused with tls: {value.tls}",
+            "write tls: secret, or leave tlsSecret out",
+        )
+    if value.node_port is not None and value.service != "NodePort":
+        yield Problem(
+            "public.nodePort",
+            f"{value.node_port} is unused with service: {value.service}",
+            "write service: NodePort, or leave nodePort out",
+        )
+    elif value.node_port is not None and value.node_port not in NODE_PORTS:
+        yield Problem(
+            "public.nodePort", f"{value.node_port} is no node port", "write a number from 30000 to 32767"
+        )
+
+
+def _given(raw: Mapping[str, object], section: str, key: str) -> bool:
+    data = raw.get(section)
+    return isinstance(data, Mapping) and key in data
+
+
+def identity(settings: Settings, raw: Mapping[str, object], *, has_secret: bool) -> Problems:
+    value = settings.identity
+    if value.issuer is None:
+        if value.client_id is not None:
+            yield Problem(
+                "identity.clientId",
+                f"{value.client_id!r} is of no issuer",
+                "write identity.issuer as well, or leave clientId out",
+            )
+        if has_secret:
+            yield Problem(
+                "clientSecret",
+                "is set but there is no issuer",
+                "write identity.issuer, or run `pulumi config rm coffea-casa:clientSecret`",
+            )
+        yield from _own_users(value.users)
+    else:
+        url = urlsplit(value.issuer)
+        if url.scheme != "https" or not url.hostname:
+            yield Problem(
+                "identity.issuer", f"{value.issuer!r} is no https address", "write https://HOST[/PATH]"
+            )
+        if value.client_id is None:
+            yield Problem(
+                "identity.clientId", "is missing with an issuer", "write the client's name at the issuer"
+            )
+        if not has_secret:
+            yield Problem(
+                "clientSecret",
+                "is missing with an issuer",
+                "run `pulumi config set --secret coffea-casa:clientSecret`",
+            )
+        if _given(raw, "identity", "users"):
+            yield Problem(
+                "identity.users",
+                "are users of the facility's own Dex, which an issuer replaces",
+                "leave users out and say who may log in with coffea-casa:access",
+            )
+    if "openid" not in value.scopes:
+        yield Problem(
+            "identity.scopes", f"{list(value.scopes)!r} lack openid", "write openid as one of the scopes"
+        )
+    if not value.username_claim:
+        yield Problem("identity.usernameClaim", "is empty", "write email or another claim")
+
+
+def _own_users(users: tuple[str, ...]) -> Problems:
+    if not users:
+        yield Problem("identity.users", "is empty", "write at least one e-mail address")
+    for index, user in enumerate(users):
+        if not EMAIL.fullmatch(user):
+            yield Problem(f"identity.users[{index}]", f"{user!r} is no e-mail address", "write NAME@HOST")
+    # JupyterHub lowers user names, so two that differ by case alone would be one person.
+    for user, count in Counter(user.lower() for user in users).items():
+        if count > 1:
+            yield Problem("identity.users", f"{user!r} is there {count} times", "write each user once")
+
+
+def access(settings: Settings, raw: Mapping[str, object]) -> Problems:
+    value, issuer = settings.access, settings.identity.issuer
+    if value.everyone and (value.users or value.groups):
+        yield Problem(
+            "access.everyone",
+            "contradicts access.users and access.groups",
+            "write either everyone: true or who may log in",
+        )
+    groups = {"groups": value.groups, "adminGroups": value.admin_groups}
+    for name, listed in groups.items():
+        if listed and settings.identity.groups_claim is None:
+            yield Problem(
+                f"access.{name}",
+                f"{list(listed)!r} need to know a user's groups",
+                "write identity.groupsClaim, the claim that lists them",
+            )
+    allowed = (value.users, value.groups, value.admins, value.admin_groups)
+    if issuer is not None and not value.everyone and not any(allowed):
+        yield Problem("access", "lets nobody in", "write access.users, access.groups or everyone: true")
+
+
+def _between(key: str, value: int | float, low: int | float, high: int | float, unit: str) -> Problems:
+    if not low <= value <= high:
+        yield Problem(key, f"{value} is out of range", f"write {low} to {high} {unit}".rstrip())
+
+
+def _quantity(key: str, value: str) -> Problems:
+    try:
+        bytes_of(value)
+    except ValueError:
+        yield Problem(key, f"{value!r} is no size", "write a whole number with Mi or Gi, such as 2Gi")
+
+
+def hub(settings: Settings) -> Problems:
+    value = settings.hub
+    yield from _between("hub.concurrentSpawns", value.concurrent_spawns, 1, 256, "servers")
+    yield from _between("hub.idleTimeout", value.idle_timeout, 60, 604800, "seconds")
+    if value.max_age != 0:
+        yield from _between("hub.maxAge", value.max_age, 60, 31536000, "seconds, or 0 for never")
+        if 0 < value.max_age < value.idle_timeout:
+            yield Problem(
+                "hub.maxAge",
+                f"{value.max_age} is less than hub.idleTimeout {value.idle_timeout}",
+                "write more, or 0 for never",
+            )
+    yield from _quantity("hub.databaseSize", value.database_size)
+
+
+def _at_most(key: str, request: float | int, limit: float | int, written: str, limit_key: str) -> Problems:
+    if request > limit:
+        yield Problem(key, f"{written} is more than {limit_key}", f"write at most what {limit_key} says")
+
+
+def _profile(key: str, profile: Profile) -> Problems:
+    if not DNS_LABEL.fullmatch(profile.name):
+        yield Problem(
+            f"{key}.name", f"{profile.name!r} is no short name", "write lower-case letters, digits, hyphens"
+        )
+    if not profile.title:
+        yield Problem(f"{key}.title", "is empty", "write what users read")
+    yield from _between(f"{key}.cores", profile.cores, 0.1, 1024, "cores")
+    yield from _between(f"{key}.coresRequest", profile.cores_request, 0.01, 1024, "cores")
+    yield from _at_most(
+        f"{key}.coresRequest", profile.cores_request, profile.cores, str(profile.cores_request), f"{key}.cores"
+    )
+    sizes = [*_quantity(f"{key}.memory", profile.memory), *_quantity(f"{key}.memoryRequest", profile.memory_request)]
+    yield from sizes
+    if not sizes:
+        yield from _at_most(
+            f"{key}.memoryRequest",
+            bytes_of(profile.memory_request),
+            bytes_of(profile.memory),
+            profile.memory_request,
+            f"{key}.memory",
+        )
+    if profile.image is not None:
+        yield from image_problem(f"{key}.image", profile.image)
+
+
+def session(settings: Settings) -> Problems:
+    value = settings.session
+    if not value.profiles:
+        yield Problem("session.profiles", "is empty", "write at least one profile")
+    for index, profile in enumerate(value.profiles):
+        yield from _profile(f"session.profiles[{index}]", profile)
+    for name, count in Counter(profile.name for profile in value.profiles).items():
+        if count > 1:
+            yield Problem("session.profiles", f"{name!r} is there {count} times", "name each profile once")
+    yield from _quantity("session.homeSize", value.home_size)
+    yield from _between("session.startTimeout", value.start_timeout, 30, 3600, "seconds")
+
+
+def _worker(key: str, size: WorkerSize) -> Problems:
+    yield from _between(f"{key}.cores", size.cores, 0.1, 1024, "cores")
+    yield from _between(f"{key}.coresRequest", size.cores_request, 0.01, 1024, "cores")
+    yield from _at_most(
+        f"{key}.coresRequest", size.cores_request, size.cores, str(size.cores_request), f"{key}.cores"
+    )
+    yield from _quantity(f"{key}.memory", size.memory)
+
+
+def dask_gateway(settings: Settings) -> Problems:
+    value = settings.dask_gateway
+    limits = value.limits
+    yield from _between("daskGateway.idleTimeout", value.idle_timeout, 60, 604800, "seconds")
+    yield from _between("daskGateway.limits.clusters", limits.clusters, 1, 1000, "clusters")
+    sizes = [
+        *_worker("daskGateway.scheduler", value.scheduler),
+        *_worker("daskGateway.worker", value.worker),
+        *_quantity("daskGateway.limits.memory", limits.memory),
+    ]
+    yield from sizes
+    if sizes:
+        return
+    smallest = value.scheduler.cores + value.worker.cores
+    if limits.cores < smallest:
+        yield Problem(
+            "daskGateway.limits.cores",
+            f"{limits.cores} is less than a scheduler and a worker",
+            f"write at least {smallest}",
+        )
+    least = bytes_of(value.scheduler.memory) + bytes_of(value.worker.memory)
+    if bytes_of(limits.memory) < least:
+        yield Problem(
+            "daskGateway.limits.memory",
+            f"{limits.memory!r} is less than a scheduler and a worker",
+            f"write at least {-(-least // 2**20)}Mi",
+        )
+
+
+def network(settings: Settings) -> Problems:
+    value = settings.network
+    for name, cidrs in (("apiServerCidrs", value.api_server_cidrs), ("privateCidrs", value.private_cidrs)):
+        for index, cidr in enumerate(cidrs):
+            try:
+                ipaddress.ip_network(cidr)
+            except ValueError:
+                yield Problem(
+                    f"network.{name}[{index}]", f"{cidr!r} is no network", "write ADDRESS/BITS, such as 10.0.0.0/8"
+                )
+    for name, listed in (("apiServerCidrs", value.api_server_cidrs), ("apiServerPorts", value.api_server_ports)):
+        if not listed:
+            yield Problem(f"network.{name}", "is empty", "write how pods reach the Kubernetes API server")
+    for index, port in enumerate(value.api_server_ports):
+        yield from _between(f"network.apiServerPorts[{index}]", port, 1, 65535, "")

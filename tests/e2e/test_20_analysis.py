@@ -1,0 +1,103 @@
+"""Real collisions through a Dask cluster, checked against a calculation that shares no code with it."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e import samples
+from tests.e2e.facility import STACK, kubectl, pod_name, pods
+from tests.e2e.server import KernelError, Server
+
+ANALYSIS = Path(__file__).with_name("dimuon.py")
+ANALYSE = """
+import time, warnings, matplotlib
+matplotlib.use("agg")
+warnings.simplefilter("ignore")
+import dimuon
+
+start = time.monotonic()
+histograms = dimuon.analyse(client, {"dimuon": "nano_dimuon.root", "dy": "nano_dy.root"})
+seconds = time.monotonic() - start
+dimuon.plot(histograms, "dimuon.png")
+counts = {name: histogram.values().astype(int).tolist() for name, histogram in histograms.items()}
+"""
+
+
+@pytest.fixture(scope="module")
+def counts(notebook: Server, cluster: str, figures: dict[str, Any]) -> dict[str, list[int]]:
+    """Counts of the analysis, run in the notebook on the workers."""
+    assert cluster
+    files = samples.fetch()
+    for file in (ANALYSIS, *files.values()):
+        notebook.upload(file)
+    found = notebook.value(ANALYSE, "[counts, seconds]", seconds=600)
+    figures["dimuon analysis on 2 workers (s)"] = round(found[1], 1)
+    return found[0]
+
+
+def test_the_kernel_reports_errors(notebook: Server) -> None:
+    with pytest.raises(KernelError, match="ZeroDivisionError"):
+        notebook.run("1 / 0")
+
+
+def test_workers_and_scheduler_are_pods_of_their_own(cluster: str) -> None:
+    assert len(pods("dask-worker")) == 2
+    assert pod_name("dask-scheduler") == f"dask-scheduler-{cluster.split('.')[1]}"
+
+
+def test_the_clients_connection_is_encrypted(notebook: Server, cluster: str) -> None:
+    assert notebook.value("", "client.scheduler.address") == f"gateway://dask-router:8786/{cluster}"
+    assert notebook.value("", "client.security.require_encryption") is True
+
+
+@pytest.mark.parametrize(("dataset", "file"), [("dimuon", "nano_dimuon.root"), ("dy", "nano_dy.root")])
+def test_the_histogram_equals_an_independent_calculation(
+    dataset: str, file: str, counts: dict[str, list[int]]
+) -> None:
+    expected = samples.dimuon_counts(samples.fetch()[file])
+    assert sum(expected) > 0
+    assert counts[dataset] == expected
+
+
+def test_the_plot_is_a_picture_with_something_in_it(notebook: Server, counts: dict[str, list[int]]) -> None:
+    assert counts
+    width, height, lines = picture(notebook.download("dimuon.png"))
+    assert width >= 400 and height >= 300
+    # A blank page has one kind of line, empty axes a handful.
+    assert lines > 50
+
+
+def test_memory_of_each_pod_is_measured(cluster: str, figures: dict[str, Any]) -> None:
+    assert cluster
+    (node,) = json.loads(kubectl("get", "nodes", "--output=json").stdout)["items"]
+    path = f"/api/v1/nodes/{node['metadata']['name']}/proxy/stats/summary"
+    summary = json.loads(kubectl("get", "--raw", path).stdout)
+    memory = {
+        pod["podRef"]["name"]: round(pod["memory"]["workingSetBytes"] / 2**20)
+        for pod in summary["pods"]
+        if pod["podRef"]["namespace"] == STACK
+    }
+    figures["memory of pods (MiB)"] = dict(sorted(memory.items()))
+    assert set(memory) >= {pod["metadata"]["name"] for pod in pods()}
+    assert min(memory.values()) > 0
+
+
+def picture(png: bytes) -> tuple[int, int, int]:
+    """Return a PNG's width and height (pixels) and how many different lines it has."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    width, height = struct.unpack(">II", png[16:24])
+    data, at = b"", 8
+    while at < len(png):
+        length, kind = struct.unpack(">I4s", png[at : at + 8])
+        if kind == b"IDAT":
+            data += png[at + 8 : at + 8 + length]
+        at += length + 12
+    pixels = zlib.decompress(data)
+    stride = len(pixels) // height
+    return (width, height, len({pixels[line * stride : (line + 1) * stride] for line in range(height)}))

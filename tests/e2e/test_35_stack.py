@@ -1,0 +1,93 @@
+"""The stack as its operator sees it: nothing to do, no secret in its state, changes that touch only what they must."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, cast
+
+import pytest
+
+from tests.e2e.facility import COMPONENT, STATE, pods, pulumi, rollout
+from tests.e2e.server import Server
+
+SETTING = "coffea-casa:hub.idleTimeout"
+SECRET_MARK = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+"""How Pulumi marks a secret value in a state (sdk: signature keys of property values)."""
+
+
+def secrets(value: Any, name: str = "") -> Iterator[str]:
+    """Yield the passwords and private keys of a decrypted state."""
+    if isinstance(value, dict):
+        value = cast(dict[str, Any], value)
+        if value.get(SECRET_MARK) == SECRET:
+            if name in ("result", "bcryptHash", "hex", "base64", "privateKeyPem", "privateKeyPemPkcs8"):
+                yield json.loads(value["plaintext"])
+            return
+        for key, child in value.items():
+            yield from secrets(child, key)
+    elif isinstance(value, list):
+        for child in cast(list[Any], value):
+            yield from secrets(child, name)
+
+
+def uids() -> dict[str, str]:
+    """Return component to the identity of its pods; a pod that was replaced has another."""
+    identities: dict[str, list[str]] = {}
+    for pod in pods():
+        identities.setdefault(pod["metadata"]["labels"][COMPONENT], []).append(pod["metadata"]["uid"])
+    return {component: ",".join(sorted(found)) for component, found in identities.items()}
+
+
+def test_there_is_nothing_to_change() -> None:
+    pulumi("preview", "--expect-no-changes")
+
+
+def test_the_state_holds_secrets_as_ciphertext_only() -> None:
+    plain = set(secrets(json.loads(pulumi("stack", "export", "--show-secrets").stdout)))
+    assert len(plain) >= 10
+    files = [file for file in (STATE / "pulumi").rglob("*") if file.is_file() and ".pulumi" in file.parts]
+    stored = {file: file.read_text(errors="replace") for file in files}
+    assert any('"ciphertext"' in text for text in stored.values())
+    for file, text in stored.items():
+        assert "PRIVATE KEY" not in text, file
+        # A PEM's line breaks are written in more than one way, so any of its lines tells.
+        leaked = [word for secret in plain for word in secret.split() if len(word) > 12 and word in text]
+        assert not leaked, f"{file} holds {len(leaked)} secrets in plain"
+
+
+@pytest.fixture(scope="module")
+def changed(notebook: Server, cluster: str) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+    """Identities of pods before and after a change of one setting; it is taken back afterwards."""
+    assert cluster
+    notebook.run("survivor = 'here'")
+    setting = pulumi("config", "get", "--path", SETTING, check=False)
+    before = uids()
+    pulumi("config", "set", "--path", SETTING, "3541")
+    pulumi("up", "--yes", "--skip-preview")
+    rollout("hub")
+    yield before, uids()
+    if setting.returncode:
+        pulumi("config", "rm", "--path", SETTING)
+    else:
+        pulumi("config", "set", "--path", SETTING, setting.stdout.strip())
+    pulumi("up", "--yes", "--skip-preview")
+    rollout("hub")
+
+
+def test_a_changed_setting_rolls_exactly_the_pods_that_mount_it(
+    changed: tuple[dict[str, str], dict[str, str]],
+) -> None:
+    before, after = changed
+    assert {component for component in before | after if before.get(component) != after.get(component)} == {
+        "hub"
+    }
+    assert {"proxy", "identity", "session", "dask-worker", "dask-router"} <= set(before)
+
+
+def test_the_notebook_survives_the_change(
+    notebook: Server, changed: tuple[dict[str, str], dict[str, str]]
+) -> None:
+    assert changed[1]
+    assert notebook.value("", "survivor") == "here"

@@ -1,0 +1,1 @@
+"""Programs for developers that need Python alone: no engine, no cluster."""
