@@ -61,7 +61,9 @@ def alone() -> Iterator[None]:
 def root_only(site: Site) -> None:
     """Raise StepError where this machine cannot run the cluster."""
     if sys.platform != "linux":
-        raise StepError("the one-machine cluster needs Linux; with `make up CONTEXT=name` any machine will do")
+        raise StepError(
+            "the one-machine cluster needs Linux; with `make up CONTEXT=name` any machine will do"
+        )
     if os.geteuid() != 0 and not site.context:
         raise StepError("the one-machine cluster needs root: run the same command as root")
 
@@ -85,7 +87,9 @@ def down(site: Site) -> int:
     root_only(site)
     with alone():
         cluster.stop()
-    print("The cluster is stopped and this machine's network is as it was found; `make up` goes on from here.")
+    print(
+        "The cluster is stopped and this machine's network is as it was found; `make up` goes on from here."
+    )
     return 0
 
 
@@ -133,7 +137,9 @@ def e2e(site: Site) -> int:
     failed = _up(site, browser=True)
     if failed:
         return failed
-    folders = [str(folder) for folder in (ROOT / "tests" / "e2e", ROOT / "tests" / "engine") if folder.is_dir()]
+    folders = [
+        str(folder) for folder in (ROOT / "tests" / "e2e", ROOT / "tests" / "engine") if folder.is_dir()
+    ]
     environment = {**os.environ, **stack.environment(site)}
     return subprocess.run(
         [venv.directory() / "bin" / "python", "-m", "pytest", *folders], cwd=ROOT, env=environment

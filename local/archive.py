@@ -36,7 +36,9 @@ def write(program: Path, reference: str, target: Path) -> None:
             "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
         }
     ).encode()
-    manifest = json.dumps([{"Config": "config.json", "RepoTags": [reference], "Layers": ["layer.tar"]}]).encode()
+    manifest = json.dumps(
+        [{"Config": "config.json", "RepoTags": [reference], "Layers": ["layer.tar"]}]
+    ).encode()
     with tarfile.open(target, "w") as tar:
         for name, data in (("config.json", config), ("layer.tar", content), ("manifest.json", manifest)):
             info = tarfile.TarInfo(name)

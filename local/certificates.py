@@ -32,7 +32,11 @@ def subject(leaf: Leaf) -> str:
 def extensions(leaf: Leaf) -> list[str]:
     """Return the X.509 extensions of the leaf, one ``name=value`` each."""
     usage = "serverAuth" if leaf.hosts else "clientAuth"
-    told = ["basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature", f"extendedKeyUsage={usage}"]
+    told = [
+        "basicConstraints=critical,CA:FALSE",
+        "keyUsage=critical,digitalSignature",
+        f"extendedKeyUsage={usage}",
+    ]
     if leaf.hosts:
         kinds = (("IP" if host.replace(".", "").isdigit() else "DNS") + f":{host}" for host in leaf.hosts)
         told.append("subjectAltName=" + ",".join(kinds))
@@ -68,9 +72,22 @@ def _sign(directory: Path, leaf: Leaf, log: Path) -> None:
     request = base.with_suffix(".csr")
     told = [word for extension in extensions(leaf) for word in ("-addext", extension)]
     command = ["openssl", "req", "-new", *_EC, "-subj", subject(leaf), *told]
-    run(f"making a key for {leaf.name}", [*command, "-keyout", base.with_suffix(".key"), "-out", request], log)
+    run(
+        f"making a key for {leaf.name}", [*command, "-keyout", base.with_suffix(".key"), "-out", request], log
+    )
     authority = ["-CA", directory / "ca.crt", "-CAkey", directory / "ca.key", "-CAcreateserial"]
-    command = ["openssl", "x509", "-req", "-in", request, *authority, "-days", DAYS, "-copy_extensions", "copy"]
+    command = [
+        "openssl",
+        "x509",
+        "-req",
+        "-in",
+        request,
+        *authority,
+        "-days",
+        DAYS,
+        "-copy_extensions",
+        "copy",
+    ]
     run(f"signing {leaf.name}", [*command, "-out", part], log)
     part.rename(base.with_suffix(".crt"))
     request.unlink()

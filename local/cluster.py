@@ -118,7 +118,16 @@ def _launch(where: config.Places) -> int:
     for file in (state() / "logs").glob("*.log"):
         if file.stem in config.daemons(where) and file.stat().st_size > 50_000_000:
             file.replace(file.with_suffix(".log.1"))
-    namespaces = ["--mount", "--propagation", "private", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    namespaces = [
+        "--mount",
+        "--propagation",
+        "private",
+        "--net",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    ]
     with output.open("a") as handle:
         outer = subprocess.Popen(
             ["unshare", *namespaces, sys.executable, "-m", "local.node", str(where.config / "node.json")],
@@ -136,7 +145,9 @@ def _launch(where: config.Places) -> int:
                 (SHORT / "node.pid").write_text(child)
                 return int(child)
         time.sleep(0.02)
-    raise StepError(f"the cluster's first process did not start. Its log is {output}, which ends:\n{tail(output)}")
+    raise StepError(
+        f"the cluster's first process did not start. Its log is {output}, which ends:\n{tail(output)}"
+    )
 
 
 def is_up() -> bool:
@@ -161,7 +172,7 @@ def start() -> None:
     files = configuration(where)
     write(where, files)
     pid = running()
-    if pid and STARTED.exists() and STARTED.read_text() != digest(files):
+    if pid and not (STARTED.exists() and STARTED.read_text() == digest(files)):
         stop()
         pid = None
     host.check()
@@ -263,7 +274,9 @@ def manifests() -> str:
         "network-policy.yaml": {},
         "storage.yaml": {"image": reference(REGISTRY, "base")},
     }
-    return "---\n".join(Template((MANIFESTS / name).read_text()).substitute(told) for name, told in values.items())
+    return "---\n".join(
+        Template((MANIFESTS / name).read_text()).substitute(told) for name, told in values.items()
+    )
 
 
 def fill() -> None:

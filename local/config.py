@@ -60,7 +60,6 @@ LEAVES = (
 CLIENTS = ("admin", "kubelet", "controller-manager", "scheduler", "kube-proxy", "kube-router", "storage")
 
 
-
 @dataclass(frozen=True)
 class Places:
     """Directories that the daemons are told of."""
@@ -137,7 +136,11 @@ def kubelet(places: Places) -> str:
             "volumePluginDir": str(places.node / "volume-plugins"),
             # Images are loaded, not pulled, so one that is thrown away for want of space never comes back.
             "imageGCHighThresholdPercent": 100,
-            "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1Gi", "imagefs.available": "1Gi"},
+            "evictionHard": {
+                "memory.available": "100Mi",
+                "nodefs.available": "1Gi",
+                "imagefs.available": "1Gi",
+            },
         }
     )
 

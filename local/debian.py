@@ -38,7 +38,9 @@ BROWSER = {"chromium": "chromium", "certutil": "libnss3-tools"}
 def present(program: str) -> bool:
     """Tell whether a program (on PATH, or where root's PATH should lead) or a file is there."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
-    return os.path.exists(program) if program.startswith("/") else shutil.which(program, path=path) is not None
+    return (
+        os.path.exists(program) if program.startswith("/") else shutil.which(program, path=path) is not None
+    )
 
 
 def missing(wanted: Mapping[str, str], there: Callable[[str], bool] = present) -> list[str]:
@@ -52,7 +54,9 @@ def install(wanted: Mapping[str, str]) -> None:
     if not packages:
         return
     if not shutil.which("apt-get"):
-        raise StepError(f"these programs are missing and there is no apt-get to install them: {', '.join(packages)}")
+        raise StepError(
+            f"these programs are missing and there is no apt-get to install them: {', '.join(packages)}"
+        )
     print(f"    installing {' '.join(packages)}", flush=True)
     file, env = log("packages"), {"DEBIAN_FRONTEND": "noninteractive"}
     remedy = f"install {' '.join(packages)} and run the same command again"

@@ -104,7 +104,9 @@ def described() -> str:
     told += ["kubernetes: built from local/modules"] if "kubernetes" in missing else []
     stand_ins = [name for name in missing if name != "kubernetes"]
     if stand_ins:
-        told.append(f"{' and '.join(stand_ins)}: stand-ins from local/plugins, since the official ones are not here")
+        told.append(
+            f"{' and '.join(stand_ins)}: stand-ins from local/plugins, since the official ones are not here"
+        )
     return f"{engine}; plugins {', '.join(told)}"
 
 
@@ -132,5 +134,3 @@ def environment(more: Mapping[str, str], first: Sequence[Path] = ()) -> dict[str
     """Return what the engine's environment holds beside the machine's; ``first`` leads on PATH."""
     places = [*map(str, first), *map(str, path()), os.environ.get("PATH", "/usr/bin:/bin")]
     return {"PATH": ":".join(places), "PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_HOME": str(home()), **more}
-
-

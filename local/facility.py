@@ -84,4 +84,3 @@ def _first_user(site: Site) -> str:
         return stack.output(site, "firstUser")
     except StepError:
         return "one that the OIDC issuer knows and the settings let in"
-

@@ -53,13 +53,28 @@ def rules() -> list[tuple[str, str, list[str]]]:
         (
             "nat",
             "OUTPUT",
-            ["-d", "127.0.0.1/32", "-p", "tcp", "--dport", NODE_PORTS, "-j", "DNAT", "--to-destination", NODE_ADDRESS],
+            [
+                "-d",
+                "127.0.0.1/32",
+                "-p",
+                "tcp",
+                "--dport",
+                NODE_PORTS,
+                "-j",
+                "DNAT",
+                "--to-destination",
+                NODE_ADDRESS,
+            ],
         ),
         ("nat", "POSTROUTING", ["-s", "127.0.0.0/8", "-o", LINK, "-j", "MASQUERADE"]),
         # The cluster reaches what this machine reaches.
         ("nat", "POSTROUTING", [*node, "-j", "MASQUERADE"]),
         ("filter", "FORWARD", ["-i", LINK, "-j", "ACCEPT"]),
-        ("filter", "FORWARD", ["-o", LINK, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"]),
+        (
+            "filter",
+            "FORWARD",
+            ["-o", LINK, "-m", "conntrack", "--ctstate", "RELATED,ESTABLISHED", "-j", "ACCEPT"],
+        ),
     ]
 
 
@@ -100,7 +115,9 @@ def record(file: Path) -> None:
 
 def overlapping(routes: Iterable[str]) -> list[str]:
     """Return those of the machine's destinations, as ``ip route`` prints them, that lie in the cluster's ranges."""
-    ours = [ipaddress.ip_network(text, strict=False) for text in (POD_RANGE, SERVICE_RANGE, f"{HOST_ADDRESS}/30")]
+    ours = [
+        ipaddress.ip_network(text, strict=False) for text in (POD_RANGE, SERVICE_RANGE, f"{HOST_ADDRESS}/30")
+    ]
     return [
         route
         for route in routes

@@ -140,7 +140,9 @@ def build(name: str) -> Path:
             command = ["go", "build", *flags(module), "-o", f"{part}/", package]
             run(f"building {package}", command, log, env=environment(module), cwd=work)
         for script, file in (module.scripts or {}).items():
-            shutil.copyfile(source("github.com/pulumi/pulumi/sdk/v3", MODULES / "pulumi") / file, part / script)
+            shutil.copyfile(
+                source("github.com/pulumi/pulumi/sdk/v3", MODULES / "pulumi") / file, part / script
+            )
             (part / script).chmod(0o755)
         part.rename(target)
     for old in target.parent.glob(f"{name}-????????????"):
@@ -151,11 +153,16 @@ def build(name: str) -> Path:
 
 def check_go() -> None:
     """Raise StepError where Go is missing or too old to fetch the toolchain a go.mod asks for."""
-    told = shutil.which("go") and subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout
+    told = (
+        shutil.which("go")
+        and subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout
+    )
     found = re.match(r"go(\d+)\.(\d+)", told or "")
     if not found or (int(found[1]), int(found[2])) < GO_MINIMUM:
         wanted = ".".join(map(str, GO_MINIMUM))
-        raise StepError(f"Go {wanted} or newer is needed and was not found on PATH; see https://go.dev/doc/install")
+        raise StepError(
+            f"Go {wanted} or newer is needed and was not found on PATH; see https://go.dev/doc/install"
+        )
 
 
 def build_all(names: Sequence[str]) -> list[Path]:

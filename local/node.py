@@ -102,7 +102,9 @@ def keep(settings: Settings) -> NoReturn:
         name = running.pop(pid, None)
         if name:
             code = os.waitstatus_to_exitcode(status)
-            print(f"{time.strftime('%F %T')} {name} ended with status {code}; it is started again", flush=True)
+            print(
+                f"{time.strftime('%F %T')} {name} ended with status {code}; it is started again", flush=True
+            )
             time.sleep(1)
             running[start(settings, name)] = name
 

@@ -43,10 +43,14 @@ def run(
         except FileNotFoundError:
             raise StepError(f"{what}: there is no program {words[0]}; install it and try again") from None
     if status:
-        raise StepError(f"{what} failed (status {status}).\nIts log is {log}, which ends:\n{tail(log)}\nTo do: {remedy}.")
+        raise StepError(
+            f"{what} failed (status {status}).\nIts log is {log}, which ends:\n{tail(log)}\nTo do: {remedy}."
+        )
 
 
-def answer(command: Sequence[str | Path], *, stdin: str = "", env: Mapping[str, str] | None = None) -> str | None:
+def answer(
+    command: Sequence[str | Path], *, stdin: str = "", env: Mapping[str, str] | None = None
+) -> str | None:
     """Return what a command prints on its standard output, or None where it fails or is missing."""
     try:
         done = subprocess.run(

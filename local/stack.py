@@ -111,7 +111,16 @@ def up(site: Site) -> None:
     unlock(site)
     file = log("pulumi")
     file.unlink(missing_ok=True)
-    command = ["pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", "--non-interactive", "--color=never"]
+    command = [
+        "pulumi",
+        "up",
+        "--stack",
+        STACK,
+        "--yes",
+        "--skip-preview",
+        "--non-interactive",
+        "--color=never",
+    ]
     remedy = "mend what the log says and run the same command again; it goes on from there"
     run("pulumi up", command, file, env=environment(site), cwd=project, remedy=remedy)
     for line in re.findall(r"^ +(?:[+~-]\S*|\d+) .*(?:created|updated|deleted|unchanged|replaced)$", file.read_text(),
@@ -132,7 +141,19 @@ def pulumi(site: Site, arguments: Sequence[str]) -> int:
     ).returncode
 
 
-KNOW_STACKS = ("up", "preview", "destroy", "refresh", "config", "stack", "state", "cancel", "import", "watch", "logs")
+KNOW_STACKS = (
+    "up",
+    "preview",
+    "destroy",
+    "refresh",
+    "config",
+    "stack",
+    "state",
+    "cancel",
+    "import",
+    "watch",
+    "logs",
+)
 
 
 def output(site: Site, name: str) -> str:

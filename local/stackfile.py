@@ -44,7 +44,9 @@ def derive(committed: Tree, previous: Tree, overrides: list[Tree]) -> Tree:
     derived = committed
     for one in overrides:
         derived = overlay(derived, one)
-    secrets = {key: value for key, value in cast(Tree, previous.get("config") or {}).items() if is_secret(value)}
+    secrets = {
+        key: value for key, value in cast(Tree, previous.get("config") or {}).items() if is_secret(value)
+    }
     derived = overlay(derived, {key: previous[key] for key in KEPT if key in previous})
     return overlay(derived, {"config": {**secrets, **(derived.get("config") or {})}})
 

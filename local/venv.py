@@ -55,12 +55,20 @@ def _fill(target: Path, log: Path) -> None:
     uv, python = shutil.which("uv"), target / "bin" / "python"
     if uv:
         run("making a Python environment", [uv, "venv", "--seed", "--python", sys.executable, target], log)
-        run("installing Python packages", [uv, "pip", "sync", "--python", python, "--require-hashes", LOCK], log)
+        run(
+            "installing Python packages",
+            [uv, "pip", "sync", "--python", python, "--require-hashes", LOCK],
+            log,
+        )
         return
     remedy = "install python3-venv (or read the log) and run the same command again"
     run("making a Python environment", [sys.executable, "-m", "venv", target], log, remedy=remedy)
     quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
-    run("installing Python packages", [python, "-m", "pip", "install", *quiet, "--require-hashes", "-r", LOCK], log)
+    run(
+        "installing Python packages",
+        [python, "-m", "pip", "install", *quiet, "--require-hashes", "-r", LOCK],
+        log,
+    )
 
 
 if __name__ == "__main__":

@@ -149,22 +149,24 @@ def _decode(value: Any) -> Any:
     return UNKNOWN if value == pulumi_rpc.UNKNOWN else value
 
 
-def _fake(kind: str, urn: str, generation: int) -> str:
-    """Return text that stands for what a provider computes; it differs with every argument."""
-    return f"fake-{kind}-{hashlib.sha256(f'{generation} {kind} {urn}'.encode()).hexdigest()[:24]}"
-
-
 def computed(type_: str, urn: str, generation: int = 0) -> dict[str, str]:
-    """Return the outputs that the providers random and tls would compute for a resource."""
+    """Return the outputs that the providers random and tls would compute for a resource.
+
+    They are texts that say what they stand for; another ``generation`` gives other ones.
+    """
+
+    def fake(kind: str) -> str:
+        digest = hashlib.sha256(f"{generation} {kind} {urn}".encode()).hexdigest()
+        return f"fake-{kind}-{digest[:24]}"
 
     def pem(label: str, name: str) -> str:
-        return f"-----BEGIN {label}-----\n{_fake(name, urn, generation)}\n-----END {label}-----\n"
+        return f"-----BEGIN {label}-----\n{fake(name)}\n-----END {label}-----\n"
 
     match type_.rsplit(":", 1)[-1] if type_.startswith(("random:", "tls:")) else "":
         case "RandomPassword":
-            return {"result": _fake("password", urn, generation), "bcryptHash": _fake("bcrypt", urn, generation)}
+            return {"result": fake("password"), "bcryptHash": fake("bcrypt")}
         case "RandomBytes":
-            return {"hex": _fake("hex", urn, generation), "base64": _fake("base64", urn, generation)}
+            return {"hex": fake("hex"), "base64": fake("base64")}
         case "PrivateKey":
             return {
                 "privateKeyPem": pem("EC PRIVATE KEY", "key"),

@@ -36,7 +36,8 @@ def write(directory: Path, texts: dict[str, str]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Render one stack; return the exit status: 2 for a stack that cannot be rendered."""
-    parser = argparse.ArgumentParser(prog="python -m tools.render", description=(__doc__ or "").splitlines()[0])
+    summary = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="python -m tools.render", description=summary)
     parser.add_argument("stack", help="a name for which there is a Pulumi.NAME.yaml")
     parser.add_argument("directory", nargs="?", type=Path, help="default: build/render/STACK")
     parsed = parser.parse_args(arguments)

@@ -62,9 +62,8 @@ def configuration(stack: str, root: Path = ROOT) -> tuple[str, Configuration]:
     """
     file = root / f"Pulumi.{stack}.yaml"
     if not file.is_file():
-        raise UnknownStackError(
-            f"no stack {stack!r}: {file.name} does not exist; the stacks are {', '.join(stacks(root)) or 'none'}"
-        )
+        known = ", ".join(stacks(root)) or "none"
+        raise UnknownStackError(f"no stack {stack!r}: {file.name} does not exist; the stacks are {known}")
     project_file = _read(root / "Pulumi.yaml")
     project = str(project_file["name"])
     values: Json = {}
@@ -73,7 +72,8 @@ def configuration(stack: str, root: Path = ROOT) -> tuple[str, Configuration]:
         if isinstance(declaration, dict) and "default" in declaration:
             values[_full(project, key)] = declaration["default"]
     secrets: set[str] = set()
-    for key, raw in (_read(file).get("config") or {}).items():
+    given: Json = _read(file).get("config") or {}
+    for key, raw in given.items():
         full = _full(project, key)
         values[full], secret = _reveal(raw, key.rsplit(":", 1)[-1])
         if secret:
@@ -115,7 +115,6 @@ def run_stack(
         leaf[inner[-1]] = value
         values[full] = json.dumps(tree)
     changed = Configuration(values=values, secrets=config.secrets)
-
 
     def program() -> None:
         with mock.patch.object(sys, "path", [str(root), *sys.path]):

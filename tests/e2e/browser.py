@@ -79,8 +79,12 @@ def start_server(page: Page, facility: Facility, user: str, profile: str | None 
 
 def open_notebook(page: Page) -> None:
     """Open a new notebook from JupyterLab's launcher."""
-    page.locator(".jp-LauncherCard[data-category=Notebook]").first.click(timeout=60_000)
-    page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for(timeout=60_000)
+    # JupyterLab comes back with what was open the last time, so a launcher is asked for.
+    page.locator("[data-command='launcher:create'], [data-jp-item-name=new-launcher]").first.click(
+        timeout=60_000
+    )
+    page.locator(".jp-LauncherCard[data-category=Notebook]:visible").first.click(timeout=60_000)
+    page.locator(".jp-NotebookPanel:visible .jp-Cell").first.wait_for(timeout=60_000)
 
 
 def request_token(page: Page, facility: Facility, note: str) -> str:

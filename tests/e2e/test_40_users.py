@@ -58,7 +58,7 @@ def test_the_colleagues_own_token_works(colleague: Person) -> None:
     assert account.get(CLUSTERS) == {}
 
 
-@pytest.mark.parametrize("path", ["api/status", "api/contents/", "api/kernels", "lab", "tree"])
+@pytest.mark.parametrize("path", ["api/status", "api/contents/", "api/kernels", "api/sessions", "lab"])
 def test_a_server_is_closed_to_a_colleagues_token(path: str, notebook: Server, colleague: Person) -> None:
     assert notebook.account.request("GET", notebook.path + path).status_code in (200, 302)
     assert colleague.account.request("GET", notebook.path + path).status_code == 403

@@ -1,0 +1,63 @@
+# The project's commands; `make help` lists them. What they do is in local/ and tools/.
+PYTHON ?= python3
+STACK ?= opendata
+LOCAL := $(PYTHON) -m local
+VENV := .venv/bin
+export CONTEXT REGISTRY
+
+.DEFAULT_GOAL := help
+.PHONY: help up down clean clean-cache status password pulumi images venv test e2e lint render snapshots generated locks
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: ## the whole facility on this machine (CONTEXT=name: in the cluster of that kubeconfig context)
+	@$(LOCAL) up
+
+down: ## stop the cluster on this machine; data stays
+	@$(LOCAL) down
+
+clean: ## remove the cluster on this machine and its data; downloads and builds stay
+	@$(LOCAL) clean
+
+clean-cache: ## the same, and remove downloads and builds
+	@$(LOCAL) clean-cache
+
+status: ## what runs on this machine's cluster
+	@$(LOCAL) status
+
+password: ## the first user's generated password
+	@$(LOCAL) password
+
+pulumi: ## any engine command on the local stack, such as ARGS="preview --diff"
+	@$(LOCAL) pulumi -- $(ARGS)
+
+images: ## build the images (REGISTRY=host/path: and push them there)
+	@$(PYTHON) -m local.images $(if $(REGISTRY),push --registry $(REGISTRY),build)
+
+venv: ## the Python environment of tests and linters, as .venv
+	@$(PYTHON) -m local.venv
+
+test: venv ## unit and stack tests
+	$(VENV)/python -m pytest tests/unit tests/stacks
+
+e2e: ## bring the facility up and run the end-to-end tests
+	@$(LOCAL) e2e
+
+lint: venv ## ruff and pyright
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/pyright
+
+render: venv ## the manifests of STACK=name as YAML, without an engine
+	$(VENV)/python -m tools.render $(STACK)
+
+snapshots: venv ## rewrite the snapshots of tests/stacks
+	UPDATE_SNAPSHOTS=1 $(VENV)/python -m pytest tests/stacks
+
+generated: venv ## rewrite what is generated from settings/
+	$(VENV)/python -m tools.generate
+
+locks: ## rewrite requirements/*.txt (needs uv)
+	cd requirements && for name in dev hub gateway session; do \
+	  uv pip compile --quiet --generate-hashes --no-emit-index-url --universal $$name.in -o $$name.txt; done

@@ -1,0 +1,1 @@
+"""What runs in the hub's pod: JupyterHub's configuration, from settings.json and secret files."""

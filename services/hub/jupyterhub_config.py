@@ -1,0 +1,39 @@
+"""JupyterHub's configuration: what follows from settings.json, trait by trait."""
+
+from __future__ import annotations
+
+from services.hub.auth import authenticator
+from services.hub.services import roles, services, user_scopes
+from services.hub.settings import load, secret
+from services.hub.spawner import kubespawner
+
+settings = load()
+# Traitlets puts get_config into this file's names.
+c = get_config()  # noqa: F821 # pyright: ignore
+
+c.JupyterHub.hub_bind_url = "http://0.0.0.0:8081"
+c.JupyterHub.hub_connect_url = settings.hub_connect_url
+c.JupyterHub.public_url = settings.public_url
+c.JupyterHub.db_url = "sqlite:////srv/jupyterhub/jupyterhub.sqlite"
+c.JupyterHub.cookie_secret = bytes.fromhex(secret("cookie-secret"))
+c.CryptKeeper.keys = [bytes.fromhex(secret("crypt-key"))]
+
+# The proxy is a pod of its own: it and users' servers go on while the hub restarts.
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = settings.proxy_api_url
+c.ConfigurableHTTPProxy.auth_token = secret("proxy-token")
+c.JupyterHub.cleanup_servers = False
+
+c.JupyterHub.allow_named_servers = False
+c.JupyterHub.concurrent_spawn_limit = settings.hub.concurrent_spawns
+c.JupyterHub.last_activity_interval = 60
+
+c.JupyterHub.services = services(settings, secret)
+c.JupyterHub.load_roles = roles(settings)
+c.JupyterHub.extra_user_scopes = user_scopes(settings)
+
+c.JupyterHub.authenticator_class = "generic-oauth"
+c.GenericOAuthenticator.update(authenticator(settings, secret("oidc-client-secret")))
+
+c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
+c.KubeSpawner.update(kubespawner(settings))
