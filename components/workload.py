@@ -185,6 +185,7 @@ class Container:
     image: str
     """Name in the image table."""
     command: Sequence[str]
+    """Arguments of the image's entry point, which is an init that reaps and passes signals on."""
     ports: Mapping[str, int]
     """Port name to number."""
     probes: Probes
@@ -198,7 +199,7 @@ def _container(facility: Facility, container: Container) -> ContainerArgs:
         name=container.name,
         image=facility.image(container.image),
         image_pull_policy=facility.images.pull_policy,
-        command=list(container.command),
+        args=list(container.command),
         env=list(container.environment) or None,
         ports=[ContainerPortArgs(name=n, container_port=p) for n, p in container.ports.items()],
         startup_probe=container.probes.startup(),

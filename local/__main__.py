@@ -12,11 +12,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036 (this is what says so)
     sys.exit("error: Python 3.11 or newer is needed")
 
 from local import cluster, facility, stack, venv
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone() -> Generator[None, None, None]:
     """Let one command at a time change things."""
     with (private_directory(state()) / "lock").open("w") as handle:
         try:

@@ -228,7 +228,7 @@ def _remove_cgroups() -> None:
 
 
 def _wait(what: str, ready: Callable[[], bool], seconds: float, daemon: str) -> None:
-    """Wait until something is ready; raise StepError with the end of the daemon's log if it takes too long."""
+    """Wait until something is ready; raise StepError with the end of the daemon's log if it never is."""
     deadline = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > deadline:

@@ -220,11 +220,9 @@ state = "{SHORT}/containerd"
 
 def resolv_conf(text: str) -> str:
     """Return a resolver configuration fit for pods: name servers that are not the machine's loopback."""
-    kept = [
-        line
-        for line in text.splitlines()
-        if line.startswith("nameserver") and not line.split()[1:2][0].startswith(("127.", "::1"))
-    ]
+    words = [line.split() for line in text.splitlines()]
+    servers = [word[1] for word in words if len(word) > 1 and word[0] == "nameserver"]
+    kept = [f"nameserver {server}" for server in servers if not server.startswith(("127.", "::1"))]
     return "\n".join(kept) + "\n" if kept else ""
 
 

@@ -1,4 +1,4 @@
-"""The Pulumi engine and its plugins: those of the machine or the official ones, else built, else stand-ins."""
+"""The Pulumi engine and its plugins: the machine's own or official ones, else built, else stand-ins."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.shell import answer
 MINIMUM = (3, 142, 0)
 """The oldest engine that is good: the first with every feature that the project's Pulumi.yaml uses."""
 PLUGINS = ("kubernetes", "random", "tls")
-STAND_INS = ROOT / "local" / "plugins"
+STAND_INS = ROOT / "local" / "plugins" / "bin"
 
 
 def version(told: str | None) -> tuple[int, ...] | None:
@@ -102,20 +102,20 @@ def described() -> str:
     missing = absent()
     told = [f"{name}: official" for name in PLUGINS if name not in missing]
     told += ["kubernetes: built from local/modules"] if "kubernetes" in missing else []
-    stand_ins = [name for name in missing if name != "kubernetes"]
-    if stand_ins:
+    replaced = [name for name in missing if name != "kubernetes"]
+    if replaced:
         told.append(
-            f"{' and '.join(stand_ins)}: stand-ins from local/plugins, since the official ones are not here"
+            f"{' and '.join(replaced)}: stand-ins from local/plugins, since the official ones are not here"
         )
     return f"{engine}; plugins {', '.join(told)}"
 
 
 def path() -> list[Path]:
     """Return the directories that go first on PATH."""
-    return [modules.directory(name) for name in _programs()] + [_stand_ins(absent())]
+    return [modules.directory(name) for name in _programs()] + [stand_ins(absent())]
 
 
-def _stand_ins(missing: Sequence[str]) -> Path:
+def stand_ins(missing: Sequence[str]) -> Path:
     """Return a directory with the stand-ins of the plugins that are missing, and no other."""
     directory = state() / "plugins"
     directory.mkdir(parents=True, exist_ok=True)

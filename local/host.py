@@ -114,7 +114,7 @@ def record(file: Path) -> None:
 
 
 def overlapping(routes: Iterable[str]) -> list[str]:
-    """Return those of the machine's destinations, as ``ip route`` prints them, that lie in the cluster's ranges."""
+    """Return those of the machine's routes, as ``ip route`` prints them, that touch the cluster's ranges."""
     ours = [
         ipaddress.ip_network(text, strict=False) for text in (POD_RANGE, SERVICE_RANGE, f"{HOST_ADDRESS}/30")
     ]
@@ -137,7 +137,7 @@ def check() -> None:
 
 
 def join(pid: int) -> None:
-    """Join the network namespace of process ``pid`` to the machine: devices, routes, rules, kernel settings."""
+    """Join the network namespace of process ``pid`` to the machine: devices, rules, kernel settings."""
     for name, value in KERNEL.items():
         sysctl(name).write_text(value)
     if not (Path("/sys/class/net") / LINK).exists():

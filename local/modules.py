@@ -99,14 +99,14 @@ def is_built(name: str) -> bool:
 
 
 def tools(go_mod: str) -> list[str]:
-    """Return the packages that a go.mod's ``tool`` directives name, or the module itself where it has none."""
+    """Return the packages that a go.mod's ``tool`` directives name, or the module itself without any."""
     block = re.findall(r"^tool \(\n(.*?)^\)", go_mod, re.DOTALL | re.MULTILINE)
     single = re.findall(r"^tool ([^(\s]+)$", go_mod, re.MULTILINE)
     return single + [line.strip() for text in block for line in text.splitlines() if line.strip()] or ["."]
 
 
 def environment(module: Module) -> dict[str, str]:
-    """Return what the build needs of the environment: never a change of go.sum, and Go's own newer toolchain."""
+    """Return the build's environment: go.sum is never changed, and a newer Go is fetched where need be."""
     return {"CGO_ENABLED": "1" if module.cgo else "0", "GOFLAGS": "-mod=readonly", "GOTOOLCHAIN": "auto"}
 
 

@@ -123,9 +123,13 @@ def up(site: Site) -> None:
     ]
     remedy = "mend what the log says and run the same command again; it goes on from there"
     run("pulumi up", command, file, env=environment(site), cwd=project, remedy=remedy)
-    for line in re.findall(r"^ +(?:[+~-]\S*|\d+) .*(?:created|updated|deleted|unchanged|replaced)$", file.read_text(),
-                           re.MULTILINE):  # fmt: skip
-        print(f"    {line.strip()}")
+    print(summary(file.read_text()))
+
+
+def summary(told: str) -> str:
+    """Return the lines under the last "Resources:" of what the engine told, which count what it did."""
+    lines = told.rpartition("Resources:\n")[2].partition("\n\n")[0].splitlines()
+    return "    " + ", ".join(line.strip() for line in lines)
 
 
 def pulumi(site: Site, arguments: Sequence[str]) -> int:

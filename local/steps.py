@@ -1,4 +1,4 @@
-"""Runs steps in order and tells about them: name, which of how many, time; what is done already is skipped."""
+"""Runs steps in order and tells of each its name, number and time; what is done already is skipped."""
 
 from __future__ import annotations
 

@@ -63,7 +63,8 @@ def _fill(target: Path, log: Path) -> None:
         return
     remedy = "install python3-venv (or read the log) and run the same command again"
     run("making a Python environment", [sys.executable, "-m", "venv", target], log, remedy=remedy)
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
+    # The lock file names every package, so there is nothing to work out; Python compiles what is used.
+    quiet = ["--no-deps", "--no-compile", "--quiet", "--disable-pip-version-check", "--no-input"]
     run(
         "installing Python packages",
         [python, "-m", "pip", "install", *quiet, "--require-hashes", "-r", LOCK],

@@ -251,9 +251,10 @@ class Monitor(mocks.MockMonitor):
 
 def _settings(monitor: Monitor) -> pulumi_settings.Settings:
     """Return the SDK's run-time settings, every one of them set: none may come from an earlier run."""
+    information: Any = cast(Any, monitor).GetDeploymentInfo(empty_pb2.Empty())
     return mocks.MockSettings(
         monitor=monitor,
-        monitor_features=set(monitor.GetDeploymentInfo(empty_pb2.Empty()).supportedFeatures),
+        monitor_features=set(information.supportedFeatures),
         engine=mocks.MockEngine(logging.getLogger("pulumi")),
         project=monitor.project,
         stack=monitor.stack,

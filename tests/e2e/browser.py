@@ -64,14 +64,11 @@ def log_in(page: Page, facility: Facility, user: str) -> None:
     page.wait_for_url(f"{facility.url}/**", timeout=60_000)
 
 
-def start_server(page: Page, facility: Facility, user: str, profile: str | None = None) -> None:
-    """Choose a profile where the hub asks for one, start the server and wait for JupyterLab."""
+def start_server(page: Page, facility: Facility, user: str, profile: str) -> None:
+    """Choose a profile, start the server and wait for JupyterLab."""
     page.goto(f"{facility.url}/hub/spawn")
-    form = page.locator("form#spawn_form")
-    if form.count():
-        if profile:
-            form.locator(f"input[type=radio][value={profile}]").check()
-        form.locator("[type=submit]").click()
+    page.locator(f"input[type=radio][value={profile}]").check()
+    page.locator("#spawn_form [type=submit]").click()
     lab = f"{facility.url}{facility.user_path(user)}lab"
     page.wait_for_url(lambda url: url.replace("%40", "@").startswith(lab), timeout=PATIENCE * 1000)
     page.locator("#jp-main-dock-panel").wait_for(timeout=120_000)

@@ -86,7 +86,7 @@ def notebook(person: Person, facility: Facility, figures: dict[str, Any]) -> Ser
     """The first user's notebook, opened by hand in JupyterLab; its kernel."""
     account = person.account
     start = time.monotonic()
-    chrome.start_server(person.page, facility, account.user)
+    chrome.start_server(person.page, facility, account.user, profile="small")
     figures["click to JupyterLab (s)"] = round(time.monotonic() - start, 1)
     chrome.open_notebook(person.page)
     kernel = operator.wait_for("an idle kernel", lambda: idle_kernel(account), 120, pause=0.2)

@@ -3,6 +3,7 @@
 The end-to-end tests upload this file to a user's home and run it in a notebook; it
 imports nothing of this repository.
 """
+# pyright: reportMissingImports=false
 
 from __future__ import annotations
 

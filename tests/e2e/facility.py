@@ -29,11 +29,18 @@ T = TypeVar("T")
 
 
 def run(
-    *command: str, check: bool = True, timeout: float = 600, stdin: str | None = None
+    *command: str,
+    check: bool = True,
+    timeout: float = 600,
+    stdin: str | None = None,
+    overrides: Path = OVERRIDES,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program in the project's root; with ``check`` a failure shows what it said."""
+    """Run a program in the project's root; with ``check`` a failure shows what it said.
+
+    ``overrides`` is the file of settings that `python -m local` lays over the committed stack file.
+    """
     environment = os.environ | {
-        "COFFEA_CASA_OVERRIDES": str(OVERRIDES),
+        "COFFEA_CASA_OVERRIDES": str(overrides),
         "KUBECONFIG": str(STATE / "kubeconfig"),
     }
     done = subprocess.run(
@@ -53,10 +60,12 @@ def run(
     return done
 
 
-def pulumi(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def pulumi(
+    *arguments: str, check: bool = True, overrides: Path = OVERRIDES
+) -> subprocess.CompletedProcess[str]:
     """Run pulumi on the facility's stack, as `make up` does."""
     command = [sys.executable, "-m", "local", "pulumi", "--", *arguments]
-    return run(*command, check=check, timeout=1800)
+    return run(*command, check=check, timeout=1800, overrides=overrides)
 
 
 def kubectl(

@@ -1,4 +1,4 @@
-"""What is one user's is nobody else's: another user who is allowed in tries, with a token and from a session."""
+"""What is one user's is nobody else's, though the other is let in, has a token and a session."""
 
 from __future__ import annotations
 

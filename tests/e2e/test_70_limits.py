@@ -38,7 +38,7 @@ def test_a_third_cluster_is_refused_with_the_limit_and_the_way_out(notebook: Ser
 
 def test_too_many_workers_are_refused_with_the_limit(notebook: Server, second: str) -> None:
     message = refusal(notebook, "second.scale(500)")
-    assert "32 cores" in message and "64 GiB of memory" in message
+    assert "8 cores" in message and "16 GiB of memory" in message
     assert not [pod for pod in pods("dask-worker") if second.split(".")[1] in pod["metadata"]["name"]]
 
 

@@ -1,4 +1,4 @@
-"""Destroying keeps what holds data or identity, says so, and the facility comes back as it was. The last test."""
+"""Destroying keeps what holds data or identity, and the facility comes back as it was. The last test."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def resources() -> list[dict[str, Any]]:
 
 
 def needed(kept: list[dict[str, Any]]) -> set[str]:
-    """Return the URNs of protected resources and of everything they stand on: parents, providers, dependencies."""
+    """Return the URNs of protected resources and of what they stand on: parents, providers, dependencies."""
     by_urn = {resource["urn"]: resource for resource in kept}
     found: set[str] = set()
     todo = [resource["urn"] for resource in kept if resource.get("protect")]
