@@ -40,7 +40,8 @@ ca = CertificateAuthority(
     "ca",
     CertificateAuthorityArgs(
         facility=facility,
-        public_url=settings.public.url if settings.public.tls == "facility" else None,
+        public_url=settings.public.url,
+        sign_public=settings.public.tls == "facility",
         servers=("identity",) if own_identity else (),
     ),
     inside,

@@ -35,10 +35,13 @@ class CertificateAuthorityArgs:
     """What the authority needs."""
 
     facility: Facility
+    public_url: str
+    """The facility's address in browsers."""
+    sign_public: bool
+    """Whether this CA signs for that address too, as the server "proxy"."""
     servers: tuple[str, ...]
-    """Services of the namespace that get a certificate."""
-    public_url: str | None
-    """The facility's address where this CA signs for it too, as the server "proxy"; else none."""
+    """Services of the namespace that get a certificate. It is for the public host as well: the proxy
+    hands requests on with the browser's Host, and checks the certificate against that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,9 +109,13 @@ class CertificateAuthority(FacilityComponent):
             opts=self.child(protect=True),
         )
         self.certificate = authority.cert_pem
-        names = {server: _Names(dns=args.facility.service_names(server)) for server in args.servers}
-        if args.public_url is not None:
-            names["proxy"] = public_names(args.public_url)
+        public = public_names(args.public_url)
+        names = {
+            server: _Names((*args.facility.service_names(server), *public.dns), public.addresses)
+            for server in args.servers
+        }
+        if args.sign_public:
+            names["proxy"] = public
         self.servers = {
             server: self._server(f"{name}-{server}", server, names[server], key, authority)
             for server in names

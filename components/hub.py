@@ -96,7 +96,6 @@ def hub_settings(args: HubArgs, pod: SessionPod) -> dict[str, object]:
             "scopes": list(settings.identity.scopes),
             "usernameClaim": settings.identity.username_claim,
             "groupsClaim": settings.identity.groups_claim,
-            "caFile": client.ca_file,
             "loginService": "Coffea-casa",
         },
         "access": access(settings),
@@ -188,6 +187,7 @@ class Hub(FacilityComponent):
         for hub_service in args.services:
             if hub_service.token is not None:
                 secrets[token_file(hub_service)] = hub_service.token
+        client = args.client
         config = json.dumps(hub_settings(args, pod), indent=2, sort_keys=True)
         config_map(self, HUB, "hub-config", {"settings.json": config})
         secret(self, HUB, "hub-secrets", secrets)
@@ -207,6 +207,8 @@ class Hub(FacilityComponent):
                     ports={"http": HUB_PORT},
                     probes=Probes(get=http_get("/hub/health", HUB_PORT), start_seconds=300),
                     resources=resources("100m", "256Mi", "1Gi"),
+                    # OpenSSL's way to name the CAs to trust; the hub calls nobody else by https then.
+                    environment=[variable("SSL_CERT_FILE", client.ca_file)] if client.ca_file else [],
                     mounts=[
                         Mount(name="config", path="/etc/coffea-casa/hub", config_map="hub-config"),
                         Mount(name="ca", path="/etc/coffea-casa/ca", config_map=CA_CONFIG_MAP),
@@ -235,7 +237,14 @@ class Hub(FacilityComponent):
             send_to_addresses(self, HUB, "issuer", EVERYWHERE, ports=ports(443))
 
     def _key(self, name: str) -> pulumi.Output[str]:
-        return random.RandomBytes(name, length=32, opts=self.child(protect=True)).hex
+        """Return 32 random bytes in hexadecimal.
+
+        Drawn as a password of hexadecimal digits: RandomBytes has its value as its id,
+        and ids stand in the state in clear.
+        """
+        return random.RandomPassword(
+            name, length=64, upper=False, lower=False, override_special="abcdef", opts=self.child(protect=True)
+        ).result
 
     def _proxy(self, args: HubArgs, token: pulumi.Output[str]) -> None:
         tls = args.settings.public.tls != "external"

@@ -51,7 +51,7 @@ class OidcClient:
     userdata_url: str | None = None
     """Endpoints; none means the issuer's own discovery document tells."""
     ca_file: str | None = None
-    """File of the CA to trust for token_url and userdata_url, besides the public ones."""
+    """File of the CA to trust for token_url and userdata_url, instead of the public ones."""
 
 
 def external_client(identity: IdentitySettings) -> OidcClient:
@@ -139,9 +139,8 @@ class Identity(FacilityComponent):
             f"{name}-client-secret", length=48, special=False, opts=self.child(protect=True)
         )
         passwords = {
-            email: random.RandomPassword(
-                f"{name}-password-{email}", length=20, special=False, opts=self.child(protect=True)
-            )
+            # Not protected: a user taken off the list must go without further ado.
+            email: random.RandomPassword(f"{name}-password-{email}", length=20, special=False, opts=self.child())
             for email in args.users
         }
         secrets: dict[str, pulumi.Input[str]] = {"DEX_CLIENT_SECRET": client_secret.result}

@@ -9,6 +9,7 @@ are written down before they are changed.
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import json
 import re
 import subprocess
@@ -94,6 +95,18 @@ def tables(saved: str) -> set[str]:
     return set(re.findall(r"^\*(\w+)$", saved, re.MULTILINE))
 
 
+def marked(saved: str) -> list[tuple[str, list[str]]]:
+    """Return the rules with our mark in what iptables-save prints: table, then chain and words."""
+    found: list[tuple[str, list[str]]] = []
+    table = ""
+    for line in saved.splitlines():
+        words = line.split()
+        table = line[1:] if line.startswith("*") else table
+        if words[:1] == ["-A"] and any(pair == ("--comment", MARK) for pair in itertools.pairwise(words)):
+            found.append((table, words[1:]))
+    return found
+
+
 def find() -> dict[str, object]:
     """Return what is found on the machine and will be changed."""
     names = [name for name in (*KERNEL, *KERNEL_OF_KUBELET) if sysctl(name).exists()]
@@ -164,9 +177,8 @@ def leave(file: Path) -> None:
     """Put back what ``record`` wrote down; the devices went away with the cluster's namespace."""
     if (Path("/sys/class/net") / LINK).exists():
         _do("ip", "link", "delete", LINK)
-    for table, chain, words in rules():
-        while answer(["iptables", "-w", "-t", table, "-D", chain, *_ours(words)]) is not None:
-            pass
+    for table, rule in marked(answer(["iptables-save"]) or ""):
+        _do("iptables", "-w", "-t", table, "-D", *rule)
     if not file.exists():
         return
     found = json.loads(file.read_text())

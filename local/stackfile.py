@@ -2,9 +2,11 @@
 
     python -m local.stackfile DIRECTORY STACK OVERRIDES...     (JSON texts or YAML files)
 
-The engine writes into stack files (the salt of its encryption, secrets), and a
-machine's values are no business of the repository, so the committed file is never
-given to it. Needs the project's Python environment, for YAML.
+The engine writes into stack files (the salt of its encryption, what ``pulumi config
+set`` is told), and a machine's values are no business of the repository, so the
+committed file is never given to it. What was written into ours stays when the
+committed file changes; ``pulumi config rm`` takes it back. Needs the project's Python
+environment, for YAML.
 """
 
 from __future__ import annotations
@@ -20,8 +22,6 @@ import yaml
 from local.paths import ROOT
 
 Tree = dict[str, Any]
-KEPT = ("encryptionsalt", "secretsprovider", "encryptedkey")
-"""What the engine writes at the top of a stack file."""
 
 
 def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
@@ -34,21 +34,17 @@ def overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
     return merged
 
 
-def is_secret(value: object) -> bool:
-    """Tell whether a setting is one that ``pulumi config set --secret`` wrote."""
-    return isinstance(value, dict) and set(cast(Tree, value)) == {"secure"}
-
-
-def derive(committed: Tree, previous: Tree, overrides: list[Tree]) -> Tree:
-    """Return the stack file's content: what the engine and the user's secrets put in ``previous`` stays."""
-    derived = committed
-    for one in overrides:
-        derived = overlay(derived, one)
-    secrets = {
-        key: value for key, value in cast(Tree, previous.get("config") or {}).items() if is_secret(value)
-    }
-    derived = overlay(derived, {key: previous[key] for key in KEPT if key in previous})
-    return overlay(derived, {"config": {**secrets, **(derived.get("config") or {})}})
+def edits(laid: Mapping[str, Any], found: Mapping[str, Any]) -> Tree:
+    """Return what somebody wrote into a tree after it was ``laid`` down, as an overlay."""
+    told: Tree = {}
+    for key, value in found.items():
+        old = laid.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            inner = edits(cast(Tree, old), cast(Tree, value))
+            told.update({key: inner} if inner else {})
+        elif value != old:
+            told[key] = value
+    return told
 
 
 def read(file: Path) -> Tree:
@@ -76,14 +72,22 @@ def link_project(directory: Path) -> None:
 def main(directory: Path, stack: str, overrides: list[str]) -> None:
     """Write the stack file into the project directory, if its content changes."""
     link_project(directory)
-    file = directory / f"Pulumi.{stack}.yaml"
-    trees = [json.loads(text) if text.startswith("{") else read(Path(text)) for text in overrides]
+    file, base = directory / f"Pulumi.{stack}.yaml", directory / f"laid-{stack}.json"
+    laid = read(ROOT / f"Pulumi.{stack}.yaml")
+    for text in overrides:
+        laid = overlay(laid, json.loads(text) if text.startswith("{") else read(Path(text)))
     previous = read(file)
-    derived = derive(read(ROOT / f"Pulumi.{stack}.yaml"), previous, trees)
-    if derived != previous or not file.exists():
-        part = file.with_suffix(".part")
-        part.write_text(yaml.safe_dump(derived, sort_keys=False))
-        part.rename(file)
+    wanted = overlay(laid, edits(read(base), previous))
+    # The file first: were the run cut short between the two, old values would stay, and none would be lost.
+    if wanted != previous:
+        _write(file, yaml.safe_dump(wanted, sort_keys=False))
+    _write(base, json.dumps(laid))
+
+
+def _write(file: Path, content: str) -> None:
+    part = file.with_suffix(".part")
+    part.write_text(content)
+    part.rename(file)
 
 
 if __name__ == "__main__":

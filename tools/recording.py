@@ -16,6 +16,7 @@ import re
 import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 from unittest import mock
@@ -86,9 +87,9 @@ class Resource:
         """Whether it is an object of Kubernetes, not the provider itself."""
         return self.type.startswith("kubernetes:")
 
-    @property
+    @cached_property
     def manifest(self) -> Json:
-        """The object as Kubernetes gets it, secrets in clear."""
+        """The object as Kubernetes gets it, secrets in clear. Not to be changed."""
         return cast(Json, plain(self.inputs))
 
     @property

@@ -1,8 +1,9 @@
-"""The types of the `random` provider (terraform-provider-random 3.x: password, bytes)."""
+"""The types of the `random` provider (terraform-provider-random 3: password, bytes)."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import secrets
 import string
 
@@ -12,79 +13,86 @@ from local.plugins.resource import CheckError, Properties, Resource
 
 SPECIAL = "!@#$%&*()-_=+[]{}<>:?"
 """The official default of overrideSpecial."""
+CLASSES = ("upper", "lower", "numeric", "special")
+MINIMUMS = tuple(f"min{name.capitalize()}" for name in CLASSES)
 
 
-def _classes(inputs: Properties) -> dict[str, str]:
-    special = inputs.get("overrideSpecial") or SPECIAL
+def check_password(known: Properties) -> None:
+    """Refuse lengths, minimums and classes that no password can have."""
+    least = sum(known.get(name, 0) for name in MINIMUMS)
+    length = known.get("length", max(1, least))
+    if length < 1:
+        raise CheckError("length", f"must be at least 1, got {length}")
+    if length < least:
+        raise CheckError("length", f"must be at least the sum of the minimums, {least}, got {length}")
+    if not _numeric(known) and not any(known.get(name, True) for name in CLASSES if name != "numeric"):
+        raise CheckError("numeric", "at least one of upper, lower, numeric and special must be true")
+
+
+def create_password(inputs: Properties) -> tuple[str, Properties]:
+    """Draw a password: the minimum of each class, then the rest from all chosen classes, shuffled."""
+    inputs = {**inputs, "numeric": _numeric(inputs), "number": _numeric(inputs)}
     letters = {
         "upper": string.ascii_uppercase,
         "lower": string.ascii_lowercase,
         "numeric": string.digits,
-        "special": special,
+        "special": inputs.get("overrideSpecial") or SPECIAL,
     }
-    return {name: alphabet for name, alphabet in letters.items() if inputs[name]}
-
-
-def _least(inputs: Properties) -> dict[str, int]:
-    return {
-        name: int(inputs[f"min{name.capitalize()}"]) for name in ("upper", "lower", "numeric", "special")
-    }
-
-
-def check_password(inputs: Properties) -> None:
-    """Refuse lengths and minimums that no password can have."""
-    length, least = inputs["length"], _least(inputs)
-    if length < 1:
-        raise CheckError("length", f"must be at least 1, got {length:g}")
-    if sum(least.values()) > length:
-        raise CheckError("length", f"must be at least the sum of the minimums, {sum(least.values())}")
-    if not _classes(inputs):
-        raise CheckError("special", "at least one of upper, lower, numeric and special must be true")
-
-
-def create_password(inputs: Properties) -> tuple[str, Properties]:
-    """Draw a password: the minimum of each class, then the rest of all, shuffled."""
-    classes, least, chooser = _classes(inputs), _least(inputs), secrets.SystemRandom()
-    drawn = [chooser.choice(classes[name]) for name, count in least.items() for _ in range(count)]
-    alphabet = "".join(classes.values())
-    drawn += [chooser.choice(alphabet) for _ in range(int(inputs["length"]) - len(drawn))]
+    chooser = secrets.SystemRandom()
+    # A minimum holds for a class that is not chosen, too.
+    drawn = [
+        chooser.choice(letters[name])
+        for name, minimum in zip(CLASSES, MINIMUMS, strict=True)
+        for _ in range(inputs[minimum])
+    ]
+    alphabet = "".join(letters[name] for name in CLASSES if inputs[name])
+    drawn += [chooser.choice(alphabet) for _ in range(inputs["length"] - len(drawn))]
     chooser.shuffle(drawn)
     result = "".join(drawn)
     # bcrypt reads 72 bytes at most, and the official provider hashes just those.
-    hashed = bcrypt.hashpw(result.encode()[:72], bcrypt.gensalt(rounds=10)).decode()
+    hashed = bcrypt.hashpw(result.encode()[:72], bcrypt.gensalt(rounds=10, prefix=b"2a")).decode()
     return "none", {**inputs, "result": result, "bcryptHash": hashed}
 
 
-def check_bytes(inputs: Properties) -> None:
+def _numeric(inputs: Properties) -> bool:
+    """Tell whether digits are chosen: ``number`` is the old name of ``numeric``."""
+    return bool(inputs.get("numeric", True) and inputs.get("number", True))
+
+
+def check_bytes(known: Properties) -> None:
     """Refuse an empty draw."""
-    if inputs["length"] < 1:
-        raise CheckError("length", f"must be at least 1, got {inputs['length']:g}")
+    if known.get("length", 1) < 1:
+        raise CheckError("length", f"must be at least 1, got {known['length']}")
 
 
 def create_bytes(inputs: Properties) -> tuple[str, Properties]:
-    """Draw random bytes, given out in base64 and in hexadecimal."""
-    drawn = secrets.token_bytes(int(inputs["length"]))
-    encoded = base64.b64encode(drawn).decode()
-    return encoded, {**inputs, "base64": encoded, "hex": drawn.hex()}
+    """Draw random bytes, given out in base64 and in hexadecimal.
+
+    The official provider takes the base64 text for the id, which stands in the
+    state in clear; here it is a hash.
+    """
+    drawn = secrets.token_bytes(inputs["length"])
+    outputs = {**inputs, "base64": base64.b64encode(drawn).decode(), "hex": drawn.hex()}
+    return hashlib.sha256(drawn).hexdigest(), outputs
 
 
 RESOURCES = {
     "random:index/randomPassword:RandomPassword": Resource(
-        inputs=frozenset(
-            "keepers length lower minLower minNumeric minSpecial minUpper number numeric overrideSpecial "
-            "special upper".split()
-        ),
-        required=frozenset({"length"}),
-        defaults={
-            **dict.fromkeys(("lower", "upper", "numeric", "number", "special"), True),
-            **dict.fromkeys(("minLower", "minUpper", "minNumeric", "minSpecial"), 0),
+        inputs={
+            **dict.fromkeys((*CLASSES, "number"), bool),
+            **dict.fromkeys(("length", *MINIMUMS), int),
+            "overrideSpecial": str,
+            "keepers": dict,
         },
+        required=frozenset({"length"}),
+        defaults={**dict.fromkeys((*CLASSES, "number"), True), **dict.fromkeys(MINIMUMS, 0)},
         secrets=frozenset({"result", "bcryptHash"}),
         check=check_password,
         create=create_password,
+        schema_version=3,
     ),
     "random:index/randomBytes:RandomBytes": Resource(
-        inputs=frozenset({"keepers", "length"}),
+        inputs={"length": int, "keepers": dict},
         required=frozenset({"length"}),
         secrets=frozenset({"base64", "hex"}),
         check=check_bytes,

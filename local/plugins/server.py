@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from concurrent import futures
@@ -9,64 +10,35 @@ from importlib import metadata
 from typing import Any
 
 import grpc
-from google.protobuf import empty_pb2, json_format, struct_pb2
+from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from local.plugins.resource import CheckError, Properties, Resource, changed, checked
-
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
-"""How a secret value is marked on the wire (pulumi: sdk/go/common/resource/sig)."""
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""A text that is not known yet (pulumi: sdk/go/common/resource/plugin, UnknownStringValue)."""
-
-
-def plain(value: Any) -> Any:
-    """Return a wire value without its marks: secrets opened, whole numbers as int."""
-    if isinstance(value, dict):
-        if value.get(SIGNATURE) == SECRET:
-            return plain(value["value"])
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-def from_wire(struct: struct_pb2.Struct) -> Properties:
-    """Return the properties of a message."""
-    return {key: plain(value) for key, value in json_format.MessageToDict(struct).items() if value is not None}
-
-
-def to_wire(properties: Mapping[str, Any], secrets: frozenset[str] = frozenset()) -> struct_pb2.Struct:
-    """Return properties as a message, those of ``secrets`` marked."""
-    struct = struct_pb2.Struct()
-    struct.update(
-        {
-            key: {SIGNATURE: SECRET, "value": value} if key in secrets else value
-            for key, value in properties.items()
-        }
-    )
-    return struct
+from local.plugins import resource as resources
+from local.plugins import wire
+from local.plugins.resource import CheckError, Resource
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """One provider; every method is one of the protocol's."""
 
-    def __init__(self, version: str, resources: Mapping[str, Resource]) -> None:
-        self.version, self.resources = version, resources
+    def __init__(self, version: str, types: Mapping[str, Resource]) -> None:
+        self.version, self.types = version, types
 
     def _resource(self, request: Any, context: grpc.ServicerContext) -> Resource:
         kind = request.urn.split("::")[2].split("$")[-1]
-        if kind not in self.resources:
+        if kind not in self.types:
             context.abort(
                 grpc.StatusCode.UNIMPLEMENTED,
-                f"{kind} is not one of the types this stand-in has ({', '.join(self.resources)}); "
+                f"{kind} is not one of the types this stand-in has ({', '.join(self.types)}); "
                 "install the official plugin",
             )
-        return self.resources[kind]
+        return self.types[kind]
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
         return plugin_pb2.PluginInfo(version=self.version)
+
+    def GetSchema(self, request: Any, context: Any) -> Any:
+        return provider_pb2.GetSchemaResponse(schema="{}")
 
     def CheckConfig(self, request: Any, context: Any) -> Any:
         return provider_pb2.CheckResponse(inputs=request.news)
@@ -79,46 +51,52 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=False)
 
     def Check(self, request: Any, context: Any) -> Any:
-        resource = self._resource(request, context)
+        resource, inputs = self._resource(request, context), wire.read(request.news)
+        secrets = resource.secrets | wire.secret_names(request.news)
         try:
-            inputs = checked(resource, from_wire(request.news), UNKNOWN)
+            resources.check(resource, inputs)
         except CheckError as error:
-            failure = provider_pb2.CheckFailure(property=error.name, reason=error.reason)
-            return provider_pb2.CheckResponse(inputs=request.news, failures=[failure])
-        return provider_pb2.CheckResponse(inputs=to_wire(inputs, resource.secrets))
+            failures = [provider_pb2.CheckFailure(property=error.name, reason=error.reason)]
+        else:
+            failures = []
+        return provider_pb2.CheckResponse(inputs=wire.write(inputs, secrets), failures=failures)
 
     def Diff(self, request: Any, context: Any) -> Any:
-        resource = self._resource(request, context)
-        old, outputs = from_wire(request.old_inputs), from_wire(request.olds)
-        different = changed(resource, old, from_wire(request.news))
-        replaces = sorted(different - resource.in_place)
-        if not replaces and resource.expired(outputs):
-            replaces = ["readyForRenewal"]
-        kinds = provider_pb2.DiffResponse
+        resource, new = self._resource(request, context), wire.read(request.news)
+        different = resources.changed(resource, wire.read(request.old_inputs), new)
+        replaces = different - resource.in_place
+        if not replaces and resources.expired(resource, wire.read(request.olds), new):
+            replaces = frozenset({"readyForRenewal"})
+        diffs, kinds = different | replaces, provider_pb2.DiffResponse
         return kinds(
-            changes=kinds.DIFF_SOME if different or replaces else kinds.DIFF_NONE,
-            replaces=replaces,
-            diffs=sorted(different.union(replaces)),
+            changes=kinds.DIFF_SOME if diffs else kinds.DIFF_NONE,
+            replaces=sorted(replaces),
+            diffs=sorted(diffs),
         )
 
-    def Create(self, request: Any, context: Any) -> Any:
+    def Create(self, request: Any, context: grpc.ServicerContext) -> Any:
         resource = self._resource(request, context)
         try:
-            identifier, outputs = resource.create(from_wire(request.properties))
+            identifier, outputs = resources.create(resource, wire.read(request.properties))
         except CheckError as error:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        return provider_pb2.CreateResponse(id=identifier, properties=to_wire(outputs, resource.secrets))
+        secrets = resource.secrets | wire.secret_names(request.properties)
+        return provider_pb2.CreateResponse(id=identifier, properties=wire.write(outputs, secrets))
 
-    def Read(self, request: Any, context: Any) -> Any:
+    def Read(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self._resource(request, context)
+        if not request.properties.fields:
+            context.abort(
+                grpc.StatusCode.UNIMPLEMENTED, "this stand-in imports nothing; install the official plugin"
+            )
         # The state is the only place where these resources are, so it is always right.
-        return provider_pb2.ReadResponse(
-            id=request.id, properties=request.properties, inputs=request.inputs
-        )
+        return provider_pb2.ReadResponse(id=request.id, properties=request.properties, inputs=request.inputs)
 
     def Update(self, request: Any, context: Any) -> Any:
         resource = self._resource(request, context)
-        outputs = from_wire(request.olds) | from_wire(request.news)
-        return provider_pb2.UpdateResponse(properties=to_wire(outputs, resource.secrets))
+        outputs = resources.update(resource, wire.read(request.olds), wire.read(request.news))
+        secrets = resource.secrets | wire.secret_names(request.olds) | wire.secret_names(request.news)
+        return provider_pb2.UpdateResponse(properties=wire.write(outputs, secrets))
 
     def Delete(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
@@ -129,17 +107,24 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Cancel(self, request: Any, context: Any) -> Any:
         return empty_pb2.Empty()
 
-    def GetSchema(self, request: Any, context: Any) -> Any:
-        return provider_pb2.GetSchemaResponse(schema="{}")
 
-
-def serve(name: str, resources: Mapping[str, Resource]) -> None:
-    """Serve the provider ``name`` on a loopback port, printed on stdout, until the engine ends us."""
-    version = metadata.version(f"pulumi-{name}")
-    print(f"{name}: no official plugin here, using this project's stand-in for {version}", file=sys.stderr)
+def start(version: str, types: Mapping[str, Resource]) -> tuple[grpc.Server, int]:
+    """Start a provider and return it with its loopback port."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(version, resources), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(Provider(version, types), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
+    return server, port
+
+
+def serve(name: str, types: Mapping[str, Resource]) -> None:
+    """Serve the provider ``name`` until the engine that started this program is gone."""
+    version = metadata.version(f"pulumi-{name}")
+    print(f"{name}: no official plugin here, using this project's stand-in for {version}", file=sys.stderr)
+    engine = os.getppid()
+    server, port = start(version, types)
+    # The engine reads the port, and nothing else, from this program's standard output.
     print(port, flush=True)
-    server.wait_for_termination()
+    # An engine that crashes ends no plugin; a process whose parent is gone gets another one.
+    while server.wait_for_termination(timeout=5) and os.getppid() == engine:
+        pass

@@ -97,6 +97,4 @@ def authenticator(settings: HubSettings, client_secret: str) -> dict[str, Any]:
     if oidc.groups_claim is not None:
         # OAuthenticator keeps the issuer's answer in auth_state under this name.
         traits |= {"manage_groups": True, "auth_state_groups_key": f"oauth_user.{oidc.groups_claim}"}
-    if oidc.ca_file is not None:
-        traits["http_request_kwargs"] = {"ca_certs": oidc.ca_file}
     return traits

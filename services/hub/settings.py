@@ -33,7 +33,6 @@ class Oidc:
     scopes: list[str]
     username_claim: str
     groups_claim: str | None
-    ca_file: str | None
     login_service: str
 
 

@@ -67,7 +67,7 @@ class Echo(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(self.rfile.readline().upper())
             return
-        body = "\n".join([f"{self.server.server_address[1]} {self.path}", str(self.headers)]).encode()
+        body = "\n".join([f"{self.connection.getsockname()[1]} {self.path}", str(self.headers)]).encode()
         self.send_response(200)
         self.send_header("Set-Cookie", "stolen=1")
         self.send_header("Content-Length", str(len(body)))

@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from tests.stacks.checks.pods import Pod, pods
 from tools.recording import Json, Resource
 
-ALLOWED_VOLUMES = {"configMap", "secret", "projected", "emptyDir", "persistentVolumeClaim", "downwardAPI", "ephemeral"}
+ALLOWED_VOLUMES = {
+    "configMap",
+    "secret",
+    "projected",
+    "emptyDir",
+    "persistentVolumeClaim",
+    "downwardAPI",
+    "ephemeral",
+}
 
 
 def _insecure_container(container: Json, pod: Json) -> list[str]:
@@ -96,11 +104,14 @@ def needless_tokens(resources: Sequence[Resource], reasons: Mapping[str, str]) -
             holders.add(pod.owner)
             if pod.owner not in reasons:
                 problems.append(f"{pod.owner} has a token for the Kubernetes API without a reason")
-    problems += [f"{owner} is listed with a reason but has no token" for owner in sorted(set(reasons) - holders)]
+    problems += [
+        f"{owner} is listed with a reason but has no token" for owner in sorted(set(reasons) - holders)
+    ]
     problems += [
         f"ServiceAccount {resource.metadata_name} hands its token to any pod that uses it"
         for resource in resources
-        if resource.kind == "ServiceAccount" and resource.manifest.get("automountServiceAccountToken") is not False
+        if resource.kind == "ServiceAccount"
+        and resource.manifest.get("automountServiceAccountToken") is not False
     ]
     return problems
 
@@ -117,7 +128,11 @@ def excessive_rights(resources: Sequence[Resource]) -> list[str]:
         if resource.kind in ("ClusterRole", "ClusterRoleBinding"):
             problems.append(f"{name}: rights in the whole cluster")
         for rule in resource.manifest.get("rules", []) if resource.kind in ("Role", "ClusterRole") else []:
-            groups, verbs, kinds = rule.get("apiGroups", []), set(rule["verbs"]), set(rule.get("resources", []))
+            groups, verbs, kinds = (
+                rule.get("apiGroups", []),
+                set(rule["verbs"]),
+                set(rule.get("resources", [])),
+            )
             if "*" in {*groups, *verbs, *kinds}:
                 problems.append(f"{name}: a wildcard")
             if kinds & (POWERFUL - {"secrets"}) or verbs & {"escalate", "bind", "impersonate"}:

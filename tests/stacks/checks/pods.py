@@ -48,7 +48,9 @@ def pods(resources: Sequence[Resource]) -> list[Pod]:
 def runtime_settings(resources: Sequence[Resource]) -> Iterator[tuple[str, Json]]:
     """Yield (ConfigMap name, settings) of what the hub and the gateway give to the pods they make."""
     for resource in resources:
-        text = resource.manifest.get("data", {}).get("settings.json") if resource.kind == "ConfigMap" else None
+        text = (
+            resource.manifest.get("data", {}).get("settings.json") if resource.kind == "ConfigMap" else None
+        )
         if text:
             settings: Json = json.loads(text)
             yield resource.metadata_name, settings.get("session", settings)

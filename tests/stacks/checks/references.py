@@ -95,7 +95,9 @@ def unresolved(resources: Sequence[Resource], existing_secrets: Collection[str] 
             role, subjects = resource.manifest["roleRef"], resource.manifest["subjects"]
             for kind, name in [(role["kind"], role["name"]), *((s["kind"], s["name"]) for s in subjects)]:
                 if (kind, name) not in known:
-                    problems.append(f"RoleBinding {resource.metadata_name} names {kind} {name}, which is not there")
+                    problems.append(
+                        f"RoleBinding {resource.metadata_name} names {kind} {name}, which is not there"
+                    )
     return problems
 
 
@@ -126,7 +128,9 @@ def dead_services(resources: Sequence[Resource]) -> list[str]:
         for port in spec["ports"]:
             target = port.get("targetPort", port["port"])
             if target not in {*listening[0], *listening[0].values()}:
-                problems.append(f"Service {resource.metadata_name} sends to port {target}, where nothing listens")
+                problems.append(
+                    f"Service {resource.metadata_name} sends to port {target}, where nothing listens"
+                )
     return problems
 
 
@@ -179,13 +183,17 @@ def wrong_addresses(resources: Sequence[Resource], namespace: str) -> list[str]:
                 if host in _THIS_MACHINE or not inside:
                     continue
                 if int(url["port"]) not in ports.get(host, set()):
-                    problems.append(f"{resource.kind} {resource.metadata_name} calls {url[0]}: no such Service port")
+                    problems.append(
+                        f"{resource.kind} {resource.metadata_name} calls {url[0]}: no such Service port"
+                    )
     return problems
 
 
 def unknown_components(resources: Sequence[Resource]) -> list[str]:
     """Return NetworkPolicies that select or name pods of no component, or let in at a port none listens on."""
-    listening: dict[str, set[int]] = {pod.labels[COMPONENT]: set(pod.ports.values()) for pod in pods(resources)}
+    listening: dict[str, set[int]] = {
+        pod.labels[COMPONENT]: set(pod.ports.values()) for pod in pods(resources)
+    }
     listening |= RUNTIME_PORTS
     problems: list[str] = []
 
@@ -203,7 +211,9 @@ def unknown_components(resources: Sequence[Resource]) -> list[str]:
         if resource.kind != "NetworkPolicy":
             continue
         spec, name = resource.manifest["spec"], resource.metadata_name
-        check(name, spec["podSelector"], [port for r in spec.get("ingress", []) for port in r.get("ports", [])])
+        check(
+            name, spec["podSelector"], [port for r in spec.get("ingress", []) for port in r.get("ports", [])]
+        )
         for rule in spec.get("ingress", []):
             for peer in rule.get("from", []):
                 check(name, peer.get("podSelector", {}), [])

@@ -11,7 +11,9 @@ from tools.recording import STACK_TYPE, Recorded, Resource
 CLUSTER_SCOPED = {"CustomResourceDefinition", "Namespace"}
 """The only kinds outside the facility's namespace."""
 PREFIX = "app.kubernetes.io/"
-LABELS = {f"{PREFIX}{label}" for label in ("name", "instance", "component", "part-of", "version", "managed-by")}
+LABELS = {
+    f"{PREFIX}{label}" for label in ("name", "instance", "component", "part-of", "version", "managed-by")
+}
 
 
 def _label(resource: Resource) -> str:

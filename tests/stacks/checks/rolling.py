@@ -31,9 +31,7 @@ def changed_configuration(before: Recorded, after: Recorded) -> set[tuple[str, s
     return {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
 
 
-def wrong_rolls(
-    before: Recorded, after: Recorded, exceptions: Collection[tuple[str, str]] = ()
-) -> list[str]:
+def wrong_rolls(before: Recorded, after: Recorded, exceptions: Collection[tuple[str, str]] = ()) -> list[str]:
     """Return workloads whose pods would miss a change, or roll for none of theirs.
 
     ``exceptions`` are (workload, ConfigMap or Secret) whose changes may be missed.

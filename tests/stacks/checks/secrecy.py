@@ -60,7 +60,9 @@ def leaks(recorded: Recorded) -> list[str]:
     problems: list[str] = []
     for resource in recorded.resources:
         open_part = _open_part(resource)
-        problems += [f"{resource.type} {resource.name}: {path} is secret" for path in _marked(open_part, "inputs")]
+        problems += [
+            f"{resource.type} {resource.name}: {path} is secret" for path in _marked(open_part, "inputs")
+        ]
         if _holds_secret(open_part, recorded.secret_values):
             problems.append(f"{resource.type} {resource.name} holds the text of a secret")
         if _holds_secret(resource.urn, recorded.secret_values):

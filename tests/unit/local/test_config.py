@@ -99,6 +99,14 @@ def test_firewall_tables_are_read_from_what_iptables_save_prints() -> None:
     assert host.tables("") == set()
 
 
+def test_only_rules_with_our_mark_are_ours() -> None:
+    ours = "-A POSTROUTING -s 127.0.0.0/8 -m comment --comment coffea-casa -j MASQUERADE"
+    saved = (
+        f'*nat\n:POSTROUTING ACCEPT\n{ours}\n-A POSTROUTING -m comment --comment "x coffea-casa" -j ACCEPT\n'
+    )
+    assert host.marked(f"{saved}-A OUTPUT -j ACCEPT\nCOMMIT\n") == [("nat", ours.split()[1:])]
+
+
 def test_node_ports_answer_on_localhost_alone() -> None:
     (redirect,) = [words for _, chain, words in host.rules() if "DNAT" in words]
     assert redirect[redirect.index("-d") + 1] == "127.0.0.1/32"

@@ -10,7 +10,7 @@ import yaml
 from local import cluster, stack, stackfile, venv
 from local.paths import ROOT
 from local.stack import Site
-from local.stackfile import derive, overlay
+from local.stackfile import edits, overlay
 
 SALT = {"encryptionsalt": "v1:abc"}
 
@@ -21,18 +21,24 @@ def test_values_above_win_and_lists_are_taken_whole() -> None:
     assert below == {"a": {"x": 1, "y": [1, 2]}, "b": 1}
 
 
-def test_what_the_engine_and_the_user_s_secrets_put_there_stays() -> None:
-    secret = {"secure": "v1:xyz"}
-    previous = {
-        **SALT,
-        "config": {"p:clientSecret": secret, "p:old": 1, "p:group": {"secure": "x", "more": 1}},
-    }
-    derived = derive({"config": {"p:new": 2}}, previous, [{"config": {"p:context": "here"}}])
-    assert derived == {**SALT, "config": {"p:new": 2, "p:clientSecret": secret, "p:context": "here"}}
+def test_what_was_written_after_laying_down_is_found() -> None:
+    laid = {"config": {"p:a": 1, "p:group": {"x": 1, "y": 2}, "p:gone": 1}}
+    found = {**SALT, "config": {"p:a": 1, "p:group": {"x": 5, "y": 2}, "p:secret": {"secure": "z"}}}
+    assert edits(laid, found) == {**SALT, "config": {"p:group": {"x": 5}, "p:secret": {"secure": "z"}}}
+    assert edits(laid, laid) == {}
 
 
-def test_overrides_are_laid_one_over_the_other() -> None:
-    assert derive({}, {}, [{"config": {"a": 1}}, {"config": {"a": 2}}]) == {"config": {"a": 2}}
+def test_what_the_engine_wrote_stays_when_overrides_change_and_the_overrides_do_not(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.opendata.yaml"
+    stackfile.main(tmp_path, "opendata", ['{"config": {"coffea-casa:access": {"users": ["a@b.c"]}}}'])
+    derived = yaml.safe_load(file.read_text())
+    derived["config"]["coffea-casa:clientSecret"] = {"secure": "v1:x"}
+    file.write_text(yaml.safe_dump({**SALT, **derived}))
+    stackfile.main(tmp_path, "opendata", [])
+    after = yaml.safe_load(file.read_text())
+    assert after["encryptionsalt"] == "v1:abc"
+    assert after["config"]["coffea-casa:clientSecret"] == {"secure": "v1:x"}
+    assert after["config"].get("coffea-casa:access") != {"users": ["a@b.c"]}
 
 
 def test_the_project_leads_to_the_checkout_but_for_its_stack_files(tmp_path: Path) -> None:
@@ -76,7 +82,7 @@ def test_a_context_of_the_user_s_gets_no_values_of_the_one_machine_cluster() -> 
 
 
 def test_the_engine_s_count_is_told_in_one_line() -> None:
-    told = "Resources:\n    + 1 to create\n\nUpdating\nResources:\n    + 90 created\n    3 unchanged\n\nDuration: 20s\n"
+    told = "Resources:\n    + 1 to create\n\nUpdating\nResources:\n    + 90 created\n    3 unchanged\n\nD\n"
     assert stack.summary(told) == "    + 90 created, 3 unchanged"
 
 
