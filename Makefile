@@ -53,7 +53,7 @@ render: venv ## the manifests of STACK=name as YAML, without an engine
 	$(VENV)/python -m tools.render $(STACK)
 
 snapshots: venv ## rewrite the snapshots of tests/stacks
-	UPDATE_SNAPSHOTS=1 $(VENV)/python -m pytest tests/stacks
+	$(VENV)/python -m pytest tests/stacks --update-snapshots
 
 generated: venv ## rewrite what is generated from settings/
 	$(VENV)/python -m tools.generate

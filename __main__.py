@@ -82,6 +82,7 @@ hub = Hub(
         facility=facility,
         settings=settings,
         client=client,
+        ca_certificate=ca.certificate,
         certificate=ca.servers.get("proxy"),
         contributions=(ca.contribution, gateway.contribution),
         services=(*identity_services, gateway.hub_service),

@@ -63,6 +63,8 @@ class HubArgs:
     facility: Facility
     settings: Settings
     client: OidcClient
+    ca_certificate: pulumi.Output[str]
+    """The facility's CA, for what the hub and the proxy call by https inside."""
     certificate: ServerCertificate | None
     """The proxy's certificate where the facility's CA signs it."""
     contributions: tuple[SessionContribution, ...]
@@ -218,7 +220,11 @@ class Hub(FacilityComponent):
                     ],
                 )
             ],
-            checksums={"config": checksum(config), "secrets": secret_checksum(secrets)},
+            checksums={
+                "config": checksum(config),
+                "secrets": secret_checksum(secrets),
+                "ca": args.ca_certificate.apply(checksum),
+            },
             replace=True,
             service_account=HUB,
             depends_on=service_account(self, HUB, HUB_RULES),
@@ -250,7 +256,10 @@ class Hub(FacilityComponent):
         tls = args.settings.public.tls != "external"
         port = TLS_PORT if tls else PLAIN_PORT
         secret(self, PROXY, "proxy-secrets", {"token": token})
-        checksums: dict[str, pulumi.Input[str]] = {"token": secret_checksum({"token": token})}
+        checksums: dict[str, pulumi.Input[str]] = {
+            "token": secret_checksum({"token": token}),
+            "ca": args.ca_certificate.apply(checksum),
+        }
         tls_secret = args.settings.public.tls_secret
         if args.certificate is not None:
             tls_secret = "proxy-tls"

@@ -26,8 +26,8 @@ def steps(site: Site, *, browser: bool = False) -> list[Step]:
         Step("Python environment", venv.is_made, lambda: _ignore(venv.make())),
         Step("Pulumi engine and plugins", engine.ready, engine.get),
         *local,
-        Step("container images", lambda: images_ready(site), lambda: provide_images(site)),
         Step(f"stack {stack.STACK}", lambda: stack.exists(site), lambda: stack.make(site)),
+        Step("container images", lambda: images_ready(site), lambda: provide_images(site)),
         Step("facility (pulumi up)", never, lambda: stack.up(site)),
     ]
 
@@ -51,20 +51,33 @@ def _build_kubernetes() -> None:
 
 
 def images_ready(site: Site) -> bool:
-    """Tell whether the cluster has every image; of a registry that is not known without asking."""
+    """Tell whether the cluster has every image; what a registry has is not known without asking."""
     if site.context:
-        return site.registry is None
+        return False
     there = set((cluster.ctr("images", "ls", "--quiet") or "").split())
     return all(reference(images.REGISTRY, name) in there for name in IMAGES)
 
 
 def provide_images(site: Site) -> None:
-    """Build the images and load them into the cluster, or push them to the registry."""
+    """Build the images and load them into this machine's cluster, or push them to the registry."""
+    if site.context and not site.registry:
+        check_registry(stack.setting(site, "images.registry"))
+        return
     where = ["push", "--registry", site.registry] if site.registry else ["load"]
     command = [sys.executable, "-u", "-m", "local.images", *where]
     # Its own lines go to the terminal: a first build takes long, and each image is told of.
     if subprocess.run(command, stdin=subprocess.DEVNULL, cwd=ROOT).returncode:
         raise StepError("the images could not be made; the lines above say which, and where its log is")
+
+
+def check_registry(registry: str | None) -> None:
+    """Raise StepError where a cluster of the user's would look for images on its own nodes."""
+    if not registry or registry.startswith("localhost/"):
+        raise StepError(
+            "a cluster of your own pulls images from a registry, and none is named.\n"
+            "To do: make up CONTEXT=... REGISTRY=registry.example.org/coffea-casa (builds and pushes them),\n"
+            "or set coffea-casa:images.registry to where they are."
+        )
 
 
 def told(site: Site) -> str:

@@ -135,6 +135,7 @@ def summary(told: str) -> str:
 def pulumi(site: Site, arguments: Sequence[str]) -> int:
     """Run any engine command on the stack, on the caller's terminal; return its status."""
     project = write_settings(site)
+    unlock(site)
     named = any(word in ("-s", "--stack") or word.startswith("--stack=") for word in arguments)
     # Commands that know no stack (version, plugin) get none.
     knows = arguments[:1] and arguments[0] in KNOW_STACKS and not named
@@ -158,6 +159,13 @@ KNOW_STACKS = (
     "watch",
     "logs",
 )
+
+
+def setting(site: Site, name: str) -> str | None:
+    """Return one setting of the stack file, such as ``images.registry``, or None where it is not there."""
+    command = ["pulumi", "config", "get", "--path", f"coffea-casa:{name}", "--stack", STACK]
+    told = answer(["env", "-C", write_settings(site), *command], env=environment(site))
+    return told and told.strip()
 
 
 def output(site: Site, name: str) -> str:

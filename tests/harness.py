@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
 from tools.recording import Json, Recorded, Resource
 from tools.stackfiles import run_stack, stacks
@@ -14,7 +14,7 @@ STACKS = stacks()
 """Every stack there is a file for."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def recorded(stack: str, *, preview: bool = False) -> Recorded:
     """Return one run of a stack, the same one to every test: do not change it."""
     return run_stack(stack, preview=preview)

@@ -126,5 +126,5 @@ def serve(name: str, types: Mapping[str, Resource]) -> None:
     # The engine reads the port, and nothing else, from this program's standard output.
     print(port, flush=True)
     # An engine that crashes ends no plugin; a process whose parent is gone gets another one.
-    while server.wait_for_termination(timeout=5) and os.getppid() == engine:
+    while server.wait_for_termination(timeout=1) and os.getppid() == engine:
         pass

@@ -16,7 +16,7 @@ SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 def read(struct: struct_pb2.Struct) -> Properties:
     """Return the properties of a message, secrets opened."""
-    return {name: value for name, value in _plain(_values(struct)).items() if value is not None}
+    return {name: value for name, value in plain(_values(struct)).items() if value is not None}
 
 
 def secret_names(struct: struct_pb2.Struct) -> frozenset[str]:
@@ -28,27 +28,29 @@ def write(properties: Mapping[str, Any], secrets: frozenset[str] = frozenset()) 
     """Return properties as a message, those of ``secrets`` marked."""
     struct = struct_pb2.Struct()
     struct.update(
-        {
-            name: {SIGNATURE: SECRET, "value": value} if name in secrets else value
-            for name, value in properties.items()
-        }
+        {name: secret(value) if name in secrets else value for name, value in properties.items()}
     )
     return struct
+
+
+def secret(value: Any) -> Properties:
+    """Return a value with the mark of a secret."""
+    return {SIGNATURE: SECRET, "value": value}
 
 
 def _values(struct: struct_pb2.Struct) -> Properties:
     return json_format.MessageToDict(struct)
 
 
-def _plain(value: Any) -> Any:
-    """Return a value without marks; numbers are all floats in a message, and whole ones ints here."""
+def plain(value: Any) -> Any:
+    """Return a value with secrets opened and whole numbers as ints: in a message all are floats."""
     if isinstance(value, dict):
         items = cast(Properties, value)
         if items.get(SIGNATURE) == SECRET:
-            return _plain(items["value"])
-        return {name: _plain(item) for name, item in items.items()}
+            return plain(items["value"])
+        return {name: plain(item) for name, item in items.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in cast("list[Any]", value)]
+        return [plain(item) for item in cast("list[Any]", value)]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

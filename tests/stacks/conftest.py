@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
+from unittest import mock
+
 import pytest
 
+from images import table
 from tests import harness
 from tools.recording import Recorded
 from tools.stackfiles import configuration
+
+
+@pytest.fixture(autouse=True, scope="session")
+def images_that_stay_the_same() -> Iterator[None]:
+    """Read each image's files once: quicker, and a file saved during the tests gives no other tag halfway."""
+    with mock.patch.object(table, "tag", cache(table.tag)):
+        yield
 
 
 @pytest.fixture(params=harness.STACKS)

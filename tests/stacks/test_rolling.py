@@ -14,7 +14,7 @@ from tools.recording import Json, Recorded
 from tools.stackfiles import run_stack
 
 MAY_MISS = {
-    # Rolling the proxy ends every user's web sockets. A new CA also signs it a new certificate, and that rolls it.
+    # Rolling the proxy ends every user's web sockets. A new CA signs it a new certificate, which rolls it.
     ("Deployment/proxy", "facility-ca"),
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness import edited
 from tests.stacks.checks import secrecy
-from tools.recording import Recorded, Secret
+from tools.recording import Recorded, Resource, Secret
 
 
 def test_no_secret_is_outside_a_secret(recorded: Recorded) -> None:
@@ -20,6 +20,16 @@ def test_no_secret_is_outside_a_secret(recorded: Recorded) -> None:
 
 def test_all_data_of_secrets_is_marked_secret(recorded: Recorded) -> None:
     assert not secrecy.unmarked(recorded)
+
+
+def test_no_secret_is_its_own_id(recorded: Recorded) -> None:
+    assert not secrecy.told_by_id(recorded)
+
+
+def test_a_secret_that_is_its_own_id_is_noticed(opendata: Recorded) -> None:
+    resource = Resource(urn="", type="random:index/randomBytes:RandomBytes", name="key")
+    spoiled = replace(opendata, resources=(*opendata.resources, resource))
+    assert secrecy.told_by_id(spoiled) == ["random:index/randomBytes:RandomBytes key"]
 
 
 def test_the_run_had_secrets_to_look_for(recorded: Recorded) -> None:

@@ -1,4 +1,4 @@
-"""URNs are how the engine knows resources again: one that changes is deleted and made anew, with what it held."""
+"""The engine knows resources by their URNs: one that changes is deleted and made anew, with what it held."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Echo(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        if "upgrade" in self.headers.get("Connection", "").lower():
+        if (self.headers.get("Connection"), self.headers.get("Upgrade")) == ("upgrade", "websocket"):
             self.send_response(101)
             self.send_header("Upgrade", "websocket")
             self.send_header("Connection", "Upgrade")

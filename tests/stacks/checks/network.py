@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from ipaddress import ip_address, ip_network
 
 from tests.stacks.checks.pods import COMPONENT, RUNTIME_PORTS, pods
@@ -47,7 +47,7 @@ def _selects(selector: Json, labels: dict[str, str]) -> bool:
     return selector.get("matchLabels", {}).items() <= labels.items()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _within(address: str, block: str) -> bool:
     return ip_address(address) in ip_network(block)
 
@@ -129,7 +129,7 @@ Flows = dict[tuple[str, str], set[int]]
 
 
 def flows(resources: Sequence[Resource], namespace: str) -> Flows:
-    """Return (caller, receiver) to the ports, of the interesting ones, that pass between the facility's pods."""
+    """Return (caller, receiver) to those of the interesting ports that pass between the facility's pods."""
     rules, ports, names = policies(resources), interesting_ports(resources), components(resources)
     found = Flows()
     for caller in names:

@@ -69,7 +69,7 @@ def _known(resources: Sequence[Resource]) -> dict[tuple[str, str], set[str]]:
 
 
 def unresolved(resources: Sequence[Resource], existing_secrets: Collection[str] = ()) -> list[str]:
-    """Return references of pods, RoleBindings and settings to objects, or keys of objects, that are not there.
+    """Return references of pods, RoleBindings and settings to objects or keys that are not there.
 
     ``existing_secrets`` are those the settings say somebody else made.
     """
@@ -190,7 +190,7 @@ def wrong_addresses(resources: Sequence[Resource], namespace: str) -> list[str]:
 
 
 def unknown_components(resources: Sequence[Resource]) -> list[str]:
-    """Return NetworkPolicies that select or name pods of no component, or let in at a port none listens on."""
+    """Return NetworkPolicies about pods of no component, or about a port that nobody listens on."""
     listening: dict[str, set[int]] = {
         pod.labels[COMPONENT]: set(pod.ports.values()) for pod in pods(resources)
     }

@@ -96,7 +96,8 @@ def unlabelled(resources: Sequence[Resource], namespace: str) -> list[str]:
 def irreplaceable(resource: Resource) -> bool:
     """Tell whether a resource is identity or data: what deletes it, a user would miss."""
     if resource.type.startswith("random:"):
-        return True
+        # A user's password goes with the user, without anybody having to unprotect it first.
+        return not resource.name.startswith("identity-password-")
     if resource.type.startswith("tls:"):
         return resource.name in ("ca-key", "ca-certificate")
     return resource.kind == "Namespace" or resource.metadata_name == "hub-db"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 from unittest import mock
 
@@ -13,7 +13,7 @@ from kubernetes_validate import utils
 from tools.recording import Resource
 
 VERSION = "1.34"
-_read = lru_cache(maxsize=None)(utils.schema_contents)
+_read = cache(utils.schema_contents)
 
 
 def invalid(resources: Sequence[Resource]) -> list[str]:

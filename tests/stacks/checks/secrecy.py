@@ -76,6 +76,12 @@ def leaks(recorded: Recorded) -> list[str]:
     return problems
 
 
+def told_by_id(recorded: Recorded) -> list[str]:
+    """Return random values that are their own ids: ids stand in the state in clear."""
+    showing = ("RandomBytes", "RandomId", "RandomString", "RandomUuid")
+    return [f"{r.type} {r.name}" for r in recorded.resources if r.type.rsplit(":", 1)[-1] in showing]
+
+
 def unmarked(recorded: Recorded) -> list[str]:
     """Return data of Secret objects that is not marked secret: the state would hold it in clear."""
     problems: list[str] = []

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from local import shell
+from local import facility, shell
 from local.shell import StepError
+from local.stack import Site
 from local.steps import Step, follow, never
 
 
@@ -64,3 +65,18 @@ def test_a_program_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(StepError, match="there is no program no-such-program"):
         shell.run("trying", ["no-such-program"], tmp_path / "log")
     assert shell.answer(["no-such-program"]) is None
+
+
+@pytest.mark.parametrize("registry", [None, "", "localhost/coffea-casa"])
+def test_a_cluster_of_the_user_s_needs_a_registry(registry: str | None) -> None:
+    with pytest.raises(StepError, match="REGISTRY="):
+        facility.check_registry(registry)
+    facility.check_registry("registry.example.org/coffea-casa")
+
+
+def test_the_user_s_own_cluster_is_not_started_by_us_and_needs_no_root() -> None:
+    titles = [step.title for step in facility.steps(Site(context="cern"))]
+    assert not any("Kubernetes" in title for title in titles)
+    assert facility.programs(Site(context="cern")) == {}
+    assert "etcd" in facility.programs(Site()) and "chromium" not in facility.programs(Site())
+    assert "chromium" in facility.programs(Site(), browser=True)
