@@ -52,7 +52,7 @@ def overrides(site: Site) -> dict[str, object]:
 def environment(site: Site) -> dict[str, str]:
     """Return the engine's environment."""
     more = {
-        "PULUMI_BACKEND_URL": f"file://{site.directory}/backend",
+        "PULUMI_BACKEND_URL": f"file://{site.directory}/backend?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(site.passphrase),
         "VIRTUAL_ENV": str(venv.directory()),
     }

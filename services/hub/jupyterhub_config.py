@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.hub.auth import authenticator
+from services.hub.ownership import TOKEN, own, owner_reference
 from services.hub.services import roles, services, user_scopes
 from services.hub.settings import load, secret
 from services.hub.spawner import kubespawner
@@ -37,3 +38,5 @@ c.GenericOAuthenticator.update(authenticator(settings, secret("oidc-client-secre
 
 c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
 c.KubeSpawner.update(kubespawner(settings))
+if TOKEN.exists():
+    c.KubeSpawner.modify_pod_hook = own(owner_reference(TOKEN.read_text()))
