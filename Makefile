@@ -47,7 +47,7 @@ e2e: ## bring the facility up and run the end-to-end tests
 lint: venv ## ruff and pyright
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
-	$(VENV)/pyright
+	$(VENV)/pyright --pythonpath $(VENV)/python
 
 render: venv ## the manifests of STACK=name as YAML, without an engine
 	$(VENV)/python -m tools.render $(STACK)

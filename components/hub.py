@@ -249,7 +249,12 @@ class Hub(FacilityComponent):
         and ids stand in the state in clear.
         """
         return random.RandomPassword(
-            name, length=64, upper=False, lower=False, override_special="abcdef", opts=self.child(protect=True)
+            name,
+            length=64,
+            upper=False,
+            lower=False,
+            override_special="abcdef",
+            opts=self.child(protect=True),
         ).result
 
     def _proxy(self, args: HubArgs, token: pulumi.Output[str]) -> None:

@@ -140,7 +140,9 @@ class Identity(FacilityComponent):
         )
         passwords = {
             # Not protected: a user taken off the list must go without further ado.
-            email: random.RandomPassword(f"{name}-password-{email}", length=20, special=False, opts=self.child())
+            email: random.RandomPassword(
+                f"{name}-password-{email}", length=20, special=False, opts=self.child()
+            )
             for email in args.users
         }
         secrets: dict[str, pulumi.Input[str]] = {"DEX_CLIENT_SECRET": client_secret.result}

@@ -83,12 +83,17 @@ def check_registry(registry: str | None) -> None:
 def told(site: Site) -> str:
     """Return what to say when the facility is up."""
     context = f" CONTEXT={site.context}" if site.context else ""
-    kubeconfig = "" if site.context else f"kubectl:            export KUBECONFIG={state()}/kubeconfig\n"
+    kubectl = modules.directory("kubernetes") / "kubectl"
+    look = (
+        ""
+        if site.context
+        else f"To look inside:     {kubectl} --kubeconfig {state()}/kubeconfig get pods -A\n"
+    )
     return (
         f"\nThe facility is up: {stack.output(site, 'url')}\n"
         f"User name:          {_first_user(site)}\n"
         f"Password:           make password{context}\n"
-        f"{kubeconfig}"
+        f"{look}"
     )
 
 

@@ -139,7 +139,14 @@ def overlapping(routes: Iterable[str]) -> list[str]:
 
 
 def check() -> None:
-    """Raise StepError where the machine's own network uses the cluster's addresses."""
+    """Raise StepError where the machine cannot carry the cluster's network."""
+    for module in ("overlay", "br_netfilter"):
+        answer(["modprobe", module])
+    if not sysctl("net.bridge.bridge-nf-call-iptables").exists():
+        raise StepError(
+            "this kernel has no br_netfilter, without which NetworkPolicies between pods are not enforced.\n"
+            "To do: install the kernel's modules (modprobe br_netfilter) and run the same command again."
+        )
     told = (answer(["ip", "-4", "route", "show"]) or "").splitlines()
     clash = overlapping(line.split()[0] for line in told if f"dev {LINK}" not in line)
     if clash:

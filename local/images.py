@@ -22,7 +22,7 @@ import ssl
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def with_bases(names: Iterable[str]) -> list[str]:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
+def alone() -> Generator[None]:
     """Let one process at a time build, since two would make the same image twice."""
     lock = cache() / "containers" / "lock"
     lock.parent.mkdir(parents=True, exist_ok=True)

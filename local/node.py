@@ -81,7 +81,9 @@ def prepare_network(settings: Settings) -> None:
     ip("address", "add", settings.address, "dev", settings.uplink)
     ip("link", "set", settings.uplink, "up")
     ip("route", "add", "default", "via", settings.gateway)
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    # The second: pods on one bridge see each other through the firewall, where NetworkPolicies are enforced.
+    for setting in ("ipv4/ip_forward", "bridge/bridge-nf-call-iptables"):
+        Path("/proc/sys/net", setting).write_text("1")
 
 
 def start(settings: Settings, name: str) -> int:

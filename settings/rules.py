@@ -84,7 +84,9 @@ def image_problem(key: str, reference: str) -> Problems:
     """An image must be named so that it cannot change behind our back."""
     last = reference.rsplit("/", 1)[-1]
     if not IMAGE.fullmatch(reference):
-        yield Problem(key, f"{reference!r} is no image reference", "write REGISTRY/NAME:TAG, without a scheme")
+        yield Problem(
+            key, f"{reference!r} is no image reference", "write REGISTRY/NAME:TAG, without a scheme"
+        )
     elif "@" not in reference and ":" not in last:
         yield Problem(key, f"{reference!r} has no tag", "write REGISTRY/NAME:TAG or REGISTRY/NAME@sha256:...")
     elif last.split("@")[0].endswith(":latest"):
@@ -119,9 +121,7 @@ def public(settings: Settings) -> Problems:
             "public.url", f"{value.url!r} is no address", "write https://HOST or https://HOST:PORT, no path"
         )
     elif url.scheme == "http" and not local:
-        yield Problem(
-            "public.url", f"{value.url!r} is public but not TLS", f"write https://{url.netloc}"
-        )
+        yield Problem("public.url", f"{value.url!r} is public but not TLS", f"write https://{url.netloc}")
     elif url.scheme == "http" and value.tls != "external":
         yield Problem(
             "public.tls",
@@ -274,9 +274,16 @@ def _profile(key: str, profile: Profile) -> Problems:
     yield from _between(f"{key}.cores", profile.cores, 0.1, 1024, "cores")
     yield from _between(f"{key}.coresRequest", profile.cores_request, 0.01, 1024, "cores")
     yield from _at_most(
-        f"{key}.coresRequest", profile.cores_request, profile.cores, str(profile.cores_request), f"{key}.cores"
+        f"{key}.coresRequest",
+        profile.cores_request,
+        profile.cores,
+        str(profile.cores_request),
+        f"{key}.cores",
     )
-    sizes = [*_quantity(f"{key}.memory", profile.memory), *_quantity(f"{key}.memoryRequest", profile.memory_request)]
+    sizes = [
+        *_quantity(f"{key}.memory", profile.memory),
+        *_quantity(f"{key}.memoryRequest", profile.memory_request),
+    ]
     yield from sizes
     if not sizes:
         yield from _at_most(
@@ -349,9 +356,14 @@ def network(settings: Settings) -> Problems:
                 ipaddress.ip_network(cidr)
             except ValueError:
                 yield Problem(
-                    f"network.{name}[{index}]", f"{cidr!r} is no network", "write ADDRESS/BITS, such as 10.0.0.0/8"
+                    f"network.{name}[{index}]",
+                    f"{cidr!r} is no network",
+                    "write ADDRESS/BITS, such as 10.0.0.0/8",
                 )
-    for name, listed in (("apiServerCidrs", value.api_server_cidrs), ("apiServerPorts", value.api_server_ports)):
+    for name, listed in (
+        ("apiServerCidrs", value.api_server_cidrs),
+        ("apiServerPorts", value.api_server_ports),
+    ):
         if not listed:
             yield Problem(f"network.{name}", "is empty", "write how pods reach the Kubernetes API server")
     for index, port in enumerate(value.api_server_ports):

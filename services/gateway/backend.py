@@ -179,5 +179,6 @@ def requested(msg: Json, room: int) -> tuple[int | None, Json]:
             raise limits.LimitExceededError(
                 f"adapt({bound}=...) takes a whole number of workers, got {value!r}"
             )
-    maximum = room if msg["maximum"] is None else msg["maximum"]
+    # With no room one worker is asked for, so that the user hears of the limit and does not wait for ever.
+    maximum = max(1, room) if msg["maximum"] is None else msg["maximum"]
     return max(maximum, msg["minimum"] or 0), {**msg, "maximum": maximum}

@@ -124,7 +124,7 @@ class Health(RequestHandler):
 
 
 def log_request(handler: RequestHandler) -> None:
-    """Log a request without its query, where codes and tokens stand; checks and probes only when they fail."""
+    """Log a request without its query, where log-in codes stand; checks and probes only when they fail."""
     request = handler.request
     if handler.get_status() >= 500 or not request.path.startswith(("/check/", "/healthz")):
         log.info("%d %s %s", handler.get_status(), request.method, request.path)

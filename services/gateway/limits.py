@@ -94,10 +94,11 @@ def check_workers(limits: Limits, others: Use, config: Mapping[str, Any], worker
     """Raise LimitExceededError unless a cluster may have so many workers beside the user's ``others``."""
     over = _over(limits, others, need(config, workers))
     if over:
+        left = room(limits, others, config)
+        advice = f"Ask for at most {_count(left, 'worker')} here, or make" if left else "Make"
         raise LimitExceededError(
             f"{_count(workers, 'worker')} with the scheduler would be over {over}. "
-            f"Ask for at most {_count(room(limits, others, config), 'worker')} here, "
-            f"or make another cluster smaller or end it: {_HOW}"
+            f"{advice} another cluster smaller or end it: {_HOW}"
         )
 
 

@@ -45,7 +45,7 @@ class NamespacedClient:
 
 
 class InOneNamespace(LoggingConfigurable):
-    """Mixin for dask-gateway's backend and controller: whatever client they set, they get a namespaced one."""
+    """Mixin for dask-gateway's backend and controller: the clients they set become namespaced ones."""
 
     namespace = Unicode(help="The one namespace clusters are in.", config=True)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from services.hub.auth import authenticator
 from services.hub.ownership import TOKEN, own, owner_reference
 from services.hub.services import roles, services, user_scopes
@@ -10,7 +12,7 @@ from services.hub.spawner import kubespawner
 
 settings = load()
 # Traitlets puts get_config into this file's names.
-c = get_config()  # noqa: F821 # pyright: ignore
+c: Any = get_config()  # noqa: F821 # pyright: ignore
 
 c.JupyterHub.hub_bind_url = "http://0.0.0.0:8081"
 c.JupyterHub.hub_connect_url = settings.hub_connect_url

@@ -27,7 +27,7 @@ def culler(limits: Limits) -> dict[str, Any]:
     }
 
 
-def external(service: Service, public_url: str, secret: Callable[[str], str]) -> dict[str, Any]:
+def external(service: Service, secret: Callable[[str], str]) -> dict[str, Any]:
     """Return a service that another pod runs."""
     described: dict[str, Any] = {"name": service.name, "url": service.url, "display": False}
     if service.token_file is not None:
@@ -35,7 +35,8 @@ def external(service: Service, public_url: str, secret: Callable[[str], str]) ->
     if service.oauth:
         described |= {
             "oauth_client_id": f"service-{service.name}",
-            "oauth_redirect_uri": f"{public_url}/services/{service.name}/oauth_callback",
+            # The path alone, as JupyterHub's library sends it; the two are compared as text.
+            "oauth_redirect_uri": f"/services/{service.name}/oauth_callback",
             # Users know it as a part of this facility; asking them first would only puzzle.
             "oauth_no_confirm": True,
         }
@@ -46,7 +47,7 @@ def services(settings: HubSettings, secret: Callable[[str], str]) -> list[dict[s
     """Return all services; ``secret`` reads a token's file."""
     return [
         culler(settings.hub),
-        *(external(service, settings.public_url, secret) for service in settings.services),
+        *(external(service, secret) for service in settings.services),
     ]
 
 

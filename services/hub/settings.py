@@ -137,7 +137,9 @@ def load(path: Path = SETTINGS) -> HubSettings:
     nested = {"oidc": Oidc, "access": Access, "hub": Limits}
     parts: Json = {key: _read(cls, data.pop(key, {}), f"{path}: {key}") for key, cls in nested.items()}
     session: Json = data.pop("session", {})
-    profiles = [_read(Profile, profile, f"{path}: session.profiles") for profile in session.get("profiles", [])]
+    profiles = [
+        _read(Profile, profile, f"{path}: session.profiles") for profile in session.get("profiles", [])
+    ]
     parts["session"] = _read(Session, session | {"profiles": profiles}, f"{path}: session")
     parts["services"] = [_read(Service, item, f"{path}: services") for item in data.pop("services", [])]
     return _read(HubSettings, data | parts, str(path))

@@ -1,3 +1,5 @@
+# pyright: basic
+# KubeSpawner has no types.
 """A user name as a DNS label: pod, home, hostname, certificate and SNI name all carry it."""
 
 from __future__ import annotations

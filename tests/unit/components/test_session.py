@@ -13,7 +13,10 @@ def ca_file(path: str = "/etc/cmsaf-secrets/ca.pem") -> SessionFile:
 def test_files_of_one_directory_share_one_projected_volume() -> None:
     token = SessionFile(path="/etc/cmsaf-secrets/access_token", kind="secret", source="tokens", key="data")
     pod = merge(
-        [SessionContribution(name="ca", files=(ca_file(),)), SessionContribution(name="xcache", files=(token,))]
+        [
+            SessionContribution(name="ca", files=(ca_file(),)),
+            SessionContribution(name="xcache", files=(token,)),
+        ]
     )
     assert pod.volumes == [
         {

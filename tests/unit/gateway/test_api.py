@@ -16,8 +16,8 @@ from .world import World, in_world
 pytestmark = pytest.mark.usefixtures("raw")
 
 API_VERBS = {
-    "list daskclusters", "watch daskclusters", "create daskclusters", "patch daskclusters", "get daskclusters",
-    "get secrets", "list pods",
+    "list daskclusters", "watch daskclusters", "create daskclusters", "patch daskclusters",
+    "get daskclusters", "get secrets", "list pods",
 }  # fmt: skip
 CONTROLLER_VERBS = {
     "list daskclusters", "watch daskclusters", "delete daskclusters", "patch daskclusters/status",
@@ -185,6 +185,17 @@ def test_adapt_is_bounded_by_the_room_there_is() -> None:
                 with pytest.raises(GatewayClusterError, match="takes a whole number of workers"):
                     await gateway.adapt_cluster(name, maximum=wrong)
             assert len(world.schedulers.told) == 2
+
+    in_world(test)
+
+
+def test_adapt_without_room_is_refused_instead_of_waiting_for_ever() -> None:
+    async def test(world: World) -> None:
+        async with world.gateway() as gateway:
+            first, second = await world.running(gateway), await world.running(gateway)
+            await gateway.scale_cluster(first, 5)
+            with pytest.raises(GatewayClusterError, match="1 worker with .* Make another cluster smaller"):
+                await gateway.adapt_cluster(second)
 
     in_world(test)
 

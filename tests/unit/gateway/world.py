@@ -80,7 +80,7 @@ class World:
     schedulers: Scheduler
 
     def gateway(self, token: str = "ada-token") -> Any:
-        """Return a client library's Gateway as a notebook makes it; asynchronous, which its types do not know."""
+        """Return the client library's Gateway; asynchronous, which its types do not know."""
         return Gateway(
             address=f"{self.address}/services/dask-gateway",
             proxy_address="gateway://dask-router:8786",

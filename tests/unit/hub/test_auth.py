@@ -87,7 +87,11 @@ def test_discovery_waits_for_an_issuer_that_starts_later() -> None:
     ("issuer", "document", "message"),
     [
         ("http://issuer.example.org", DOCUMENT, "not https"),
-        (ISSUER, {**DOCUMENT, "issuer": "https://evil.example.org"}, "is of the issuer 'https://evil.example.org'"),
+        (
+            ISSUER,
+            {**DOCUMENT, "issuer": "https://evil.example.org"},
+            "is of the issuer 'https://evil.example.org'",
+        ),
         (ISSUER, {k: v for k, v in DOCUMENT.items() if k != "token_endpoint"}, "lacks token_endpoint"),
         (ISSUER, {**DOCUMENT, "token_endpoint": "http://issuer.example.org/token"}, "lacks token_endpoint"),
     ],

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from traitlets.config import Config, PyFileConfigLoader
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
 
 from services.hub.settings import HubSettings, HubSettingsError, load, secret
 from tests.unit.hub.conftest import SECRETS, SETTINGS
@@ -24,7 +25,9 @@ def loaded(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     return PyFileConfigLoader(str(CONFIG)).load_config()
 
 
-def test_the_hub_keeps_proxy_and_servers_while_it_restarts(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_keeps_proxy_and_servers_while_it_restarts(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     config = loaded(secrets, monkeypatch)
     assert config.JupyterHub.cleanup_servers is False
     assert config.ConfigurableHTTPProxy.should_start is False
@@ -140,4 +143,6 @@ def test_servers_tokens_reach_the_gateway_and_narrower_ones_do_not(tmp_path: Pat
     access = "access:services!service=dask-gateway"
     assert access in granted["server"]
     assert access not in granted["narrow"]
-    assert not [scope for scope in granted["server"] if scope.startswith(("admin", "tokens", "delete", "servers"))]
+    assert not [
+        scope for scope in granted["server"] if scope.startswith(("admin", "tokens", "delete", "servers"))
+    ]

@@ -34,7 +34,13 @@ def test_a_slug_is_a_dns_label_for_any_name(name: str) -> None:
 
 
 def test_names_that_look_alike_when_simplified_get_slugs_of_their_own() -> None:
-    alike = ["ada.lovelace@example.org", "ada-lovelace@example.org", "ada_lovelace@example-org", "a" * 80, "a" * 81]
+    alike = [
+        "ada.lovelace@example.org",
+        "ada-lovelace@example.org",
+        "ada_lovelace@example-org",
+        "a" * 80,
+        "a" * 81,
+    ]
     assert len({slug(name) for name in alike}) == len(alike)
 
 

@@ -24,7 +24,16 @@ def restricted_violations(pod: Manifest) -> list[str]:
     """Return what Pod Security "restricted" forbids (Kubernetes: Pod Security Standards)."""
     spec, found = pod["spec"], []
     outer = spec.get("securityContext", {})
-    allowed = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+    allowed = {
+        "configMap",
+        "csi",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+    }
     found += [f"volume {v['name']}" for v in spec.get("volumes", []) if not allowed & v.keys()]
     found += [name for name in ("hostNetwork", "hostPID", "hostIPC") if spec.get(name)]
     for container in [*spec["containers"], *(spec.get("initContainers") or [])]:
@@ -51,7 +60,10 @@ async def test_a_session_is_within_pod_security_restricted(settings: HubSettings
     ("spoil", "violation"),
     [
         (lambda s: s["containers"][0]["securityContext"].pop("capabilities"), "capabilities"),
-        (lambda s: s["containers"][0]["securityContext"].update(allowPrivilegeEscalation=True), "privilege escalation"),
+        (
+            lambda s: s["containers"][0]["securityContext"].update(allowPrivilegeEscalation=True),
+            "privilege escalation",
+        ),
         (lambda s: s["securityContext"].pop("seccompProfile"), "seccomp"),
         (lambda s: s["volumes"].append({"name": "host", "hostPath": {"path": "/"}}), "volume host"),
         (lambda s: s.update(hostNetwork=True), "hostNetwork"),

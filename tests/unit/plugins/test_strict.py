@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import subprocess
@@ -20,13 +21,12 @@ NEW = "import ssl; raise SystemExit(not ssl.create_default_context().verify_flag
 
 
 def strict_python() -> str:
-    """Return a Python 3.13 or newer: this one, one on PATH that runs, or one that uv knows of."""
-    candidates = [sys.executable, *filter(None, map(shutil.which, ("python3.13", "python3.14", "python3")))]
-    uv = shutil.which("uv")
-    if uv:
-        command = [uv, "python", "find", "--no-python-downloads", ">=3.13"]
-        candidates += subprocess.run(command, capture_output=True, text=True).stdout.split()
-    for program in candidates:
+    """Return a Python 3.13 or newer: this one, one on PATH that runs, or one that pyenv keeps."""
+    named = map(shutil.which, ("python3.13", "python3.14", "python3"))
+    # Of pyenv's programs on PATH only those of the chosen version run.
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    kept = sorted(map(str, pyenv.glob("3.1[3-9]*/bin/python")))
+    for program in [sys.executable, *filter(None, named), *kept]:
         if not subprocess.run([program, "-c", NEW], capture_output=True).returncode:
             return program
     pytest.skip("this machine has no Python 3.13+; the tests above set its strict flag themselves")
