@@ -162,7 +162,7 @@ class DaskGateway(FacilityComponent):
                     ports={"api": API_PORT},
                     probes=Probes(get=http_get(f"{PREFIX}/api/health", API_PORT)),
                     resources=resources("50m", "128Mi", "512Mi"),
-                    mounts=[settings_mount, token_mount, TMP],
+                    mounts=[settings_mount, TMP],
                 ),
                 Container(
                     name="gate",

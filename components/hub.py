@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -239,8 +240,9 @@ class Hub(FacilityComponent):
             args.settings.network.api_server_cidrs,
             ports=[Ports(number) for number in args.settings.network.api_server_ports],
         )
-        if args.settings.identity.issuer:
-            send_to_addresses(self, HUB, "issuer", EVERYWHERE, ports=ports(443))
+        issuer = args.settings.identity.issuer
+        if issuer:
+            send_to_addresses(self, HUB, "issuer", EVERYWHERE, ports=ports(urlsplit(issuer).port or 443))
 
     def _key(self, name: str) -> pulumi.Output[str]:
         """Return 32 random bytes in hexadecimal.

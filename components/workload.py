@@ -119,13 +119,15 @@ class Probes:
 
     def startup(self) -> ProbeArgs:
         """Every second at first, so that a quick start is seen at once."""
-        return ProbeArgs(http_get=self.get, period_seconds=1, failure_threshold=self.start_seconds)
+        return ProbeArgs(
+            http_get=self.get, period_seconds=1, timeout_seconds=5, failure_threshold=self.start_seconds
+        )
 
     def readiness(self) -> ProbeArgs:
-        return ProbeArgs(http_get=self.get, period_seconds=5, timeout_seconds=3, failure_threshold=3)
+        return ProbeArgs(http_get=self.get, period_seconds=5, timeout_seconds=5, failure_threshold=3)
 
     def liveness(self) -> ProbeArgs:
-        return ProbeArgs(http_get=self.get, period_seconds=10, timeout_seconds=5, failure_threshold=6)
+        return ProbeArgs(http_get=self.get, period_seconds=10, timeout_seconds=10, failure_threshold=6)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ def steps(site: Site, *, browser: bool = False) -> list[Step]:
         *local,
         Step(f"stack {stack.STACK}", lambda: stack.exists(site), lambda: stack.make(site)),
         Step("container images", lambda: images_ready(site), lambda: provide_images(site)),
-        Step("facility (pulumi up)", never, lambda: stack.up(site)),
+        Step("facility (pulumi up)", never, lambda: bring_up(site)),
     ]
 
 
@@ -68,6 +68,13 @@ def provide_images(site: Site) -> None:
     # Its own lines go to the terminal: a first build takes long, and each image is told of.
     if subprocess.run(command, stdin=subprocess.DEVNULL, cwd=ROOT).returncode:
         raise StepError("the images could not be made; the lines above say which, and where its log is")
+
+
+def bring_up(site: Site) -> None:
+    """Run the engine, with images of the files as they are now: somebody may be editing them."""
+    if not site.context and not images_ready(site):
+        provide_images(site)
+    stack.up(site)
 
 
 def check_registry(registry: str | None) -> None:

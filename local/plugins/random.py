@@ -1,9 +1,7 @@
-"""The types of the `random` provider (terraform-provider-random 3: password, bytes)."""
+"""The type of the `random` provider that the facility uses (terraform-provider-random 3): passwords."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import secrets
 import string
 
@@ -59,23 +57,6 @@ def _numeric(inputs: Properties) -> bool:
     return bool(inputs.get("numeric", True) and inputs.get("number", True))
 
 
-def check_bytes(known: Properties) -> None:
-    """Refuse an empty draw."""
-    if known.get("length", 1) < 1:
-        raise CheckError("length", f"must be at least 1, got {known['length']}")
-
-
-def create_bytes(inputs: Properties) -> tuple[str, Properties]:
-    """Draw random bytes, given out in base64 and in hexadecimal.
-
-    The official provider takes the base64 text for the id, which stands in the
-    state in clear; here it is a hash.
-    """
-    drawn = secrets.token_bytes(inputs["length"])
-    outputs = {**inputs, "base64": base64.b64encode(drawn).decode(), "hex": drawn.hex()}
-    return hashlib.sha256(drawn).hexdigest(), outputs
-
-
 RESOURCES = {
     "random:index/randomPassword:RandomPassword": Resource(
         inputs={
@@ -90,12 +71,5 @@ RESOURCES = {
         check=check_password,
         create=create_password,
         schema_version=3,
-    ),
-    "random:index/randomBytes:RandomBytes": Resource(
-        inputs={"length": int, "keepers": dict},
-        required=frozenset({"length"}),
-        secrets=frozenset({"base64", "hex"}),
-        check=check_bytes,
-        create=create_bytes,
     ),
 }

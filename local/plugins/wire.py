@@ -27,9 +27,7 @@ def secret_names(struct: struct_pb2.Struct) -> frozenset[str]:
 def write(properties: Mapping[str, Any], secrets: frozenset[str] = frozenset()) -> struct_pb2.Struct:
     """Return properties as a message, those of ``secrets`` marked."""
     struct = struct_pb2.Struct()
-    struct.update(
-        {name: secret(value) if name in secrets else value for name, value in properties.items()}
-    )
+    struct.update({name: secret(value) if name in secrets else value for name, value in properties.items()})
     return struct
 
 

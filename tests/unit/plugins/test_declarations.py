@@ -20,14 +20,13 @@ from tests.unit.plugins.conftest import Authority
 
 ROOT = Path(__file__).resolve().parents[3]
 TYPES = {**random.RESOURCES, **tls.RESOURCES}
-KEPT = {"keepers": {"version": "1"}}
 NAMES = {"subject": {"commonName": "x"}, "dnsNames": ["x"], "ipAddresses": ["::1"], "uris": ["x:y"]}
 
 
 def classes() -> dict[str, type[pulumi.CustomResource]]:
     """Return every resource class of the official packages by its type token."""
     return {
-        member.pulumi_type: member
+        getattr(member, "pulumi_type"): member  # noqa: B009
         for module in (pulumi_random, pulumi_tls)
         for _, member in inspect.getmembers(module, inspect.isclass)
         if issubclass(member, pulumi.CustomResource)
@@ -66,8 +65,7 @@ def everything(token: str, authority: Authority, request: Properties) -> Propert
         "isCaCertificate": True, "maxPathLength": 0, "setSubjectKeyId": True, "earlyRenewalHours": 0, **uses
     }  # fmt: skip
     return {
-        "RandomPassword": {"length": 4, "overrideSpecial": "_", **KEPT},
-        "RandomBytes": {"length": 4, **KEPT},
+        "RandomPassword": {"length": 4, "overrideSpecial": "_", "keepers": {"version": "1"}},
         "PrivateKey": {"algorithm": "ED25519"},
         "CertRequest": {"privateKeyPem": key, **NAMES},
         "SelfSignedCert": {"privateKeyPem": key, "setAuthorityKeyId": True, **NAMES, **certificate},

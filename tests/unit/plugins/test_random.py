@@ -1,8 +1,7 @@
-"""Passwords and bytes of the random stand-in."""
+"""Passwords of the random stand-in."""
 
 from __future__ import annotations
 
-import base64
 import string
 from typing import Any
 
@@ -13,7 +12,6 @@ from local.plugins import random, resource
 from local.plugins.resource import CheckError, Properties
 
 PASSWORD = random.RESOURCES["random:index/randomPassword:RandomPassword"]
-BYTES = random.RESOURCES["random:index/randomBytes:RandomBytes"]
 
 
 def password(**inputs: Any) -> Properties:
@@ -106,15 +104,3 @@ def test_no_two_passwords_are_the_same() -> None:
 def test_bad_inputs_of_a_password_are_refused(inputs: Properties, message: str) -> None:
     with pytest.raises(CheckError, match=message):
         password(**inputs)
-
-
-def test_bytes_are_the_same_in_both_forms_and_not_in_the_id() -> None:
-    identifier, made = resource.create(BYTES, {"length": 32})
-    assert len(bytes.fromhex(made["hex"])) == 32
-    assert base64.b64decode(made["base64"]).hex() == made["hex"]
-    assert identifier not in (made["hex"], made["base64"])
-
-
-def test_no_bytes_are_refused() -> None:
-    with pytest.raises(CheckError, match="length: must be at least 1, got 0"):
-        resource.check(BYTES, {"length": 0})

@@ -104,7 +104,9 @@ def test_every_algorithm_makes_servers_that_a_strict_client_accepts(
 ) -> None:
     key = make_key(algorithm)
     certificate = authority.sign(make_request(key))["certPem"]
-    files = write(tmp_path, ca=authority.certificate["certPem"], certificate=certificate, key=key["privateKeyPem"])
+    files = write(
+        tmp_path, ca=authority.certificate["certPem"], certificate=certificate, key=key["privateKeyPem"]
+    )
     handshake(files.chain, files.key, files.ca, "hub", strict=True)
 
 
