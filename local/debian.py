@@ -32,7 +32,12 @@ IMAGES = {
     "gcc": "gcc",
     "/usr/include/stdio.h": "libc6-dev",
 }
-BROWSER = {"chromium": "chromium", "certutil": "libnss3-tools"}
+E2E = {
+    "chromium": "chromium",
+    "certutil": "libnss3-tools",
+    "nginx": "nginx",
+    "/usr/lib/nginx/modules/ngx_stream_module.so": "libnginx-mod-stream",
+}
 
 
 def present(program: str) -> bool:

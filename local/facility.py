@@ -39,7 +39,7 @@ def programs(site: Site, *, browser: bool = False) -> Mapping[str, str]:
         needed |= debian.ENGINE | debian.CLUSTER
     if not site.context or site.registry:
         needed |= debian.IMAGES
-    return needed | (debian.BROWSER if browser else {})
+    return needed | (debian.E2E if browser else {})
 
 
 def _ignore(_value: object) -> None:

@@ -9,6 +9,7 @@ these mocks gives certificates that a TLS handshake can be tried with.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -45,6 +46,8 @@ class RealMocks(Mocks):
 def run(program: Callable[[], object]) -> dict[str, Properties]:
     """Call ``program`` and return what was made; whatever it raises is raised here."""
     mocks = RealMocks()
+    # Pulumi takes the thread's event loop, which an asynchronous test before this one has closed.
+    asyncio.set_event_loop(asyncio.new_event_loop())
     set_mocks(mocks, project="coffea-casa", stack="opendata", preview=False)
 
     @pulumi.runtime.test
