@@ -52,7 +52,9 @@ def home() -> Path:
 def official(name: str, wanted: str, directory: Path) -> bool:
     """Tell whether the official plugin is there: in Pulumi's directory, or on PATH."""
     installed = directory / "plugins" / f"resource-{name}-v{wanted}" / f"pulumi-resource-{name}"
-    return installed.exists() or shutil.which(f"pulumi-resource-{name}") is not None
+    # Our own stand-ins are on PATH, too, when a program that we started starts us again.
+    foreign = [place for place in os.environ.get("PATH", "").split(":") if place != str(state() / "plugins")]
+    return installed.exists() or shutil.which(f"pulumi-resource-{name}", path=":".join(foreign)) is not None
 
 
 def absent() -> list[str]:

@@ -71,12 +71,13 @@ def start_server(page: Page, facility: Facility, user: str, profile: str) -> Non
     page.locator("#spawn_form [type=submit]").click()
     lab = f"{facility.url}{facility.user_path(user)}lab"
     page.wait_for_url(lambda url: url.replace("%40", "@").startswith(lab), timeout=PATIENCE * 1000)
+    # JupyterLab restores what was open the last time, and asks about its kernels in a dialog.
+    page.goto(f"{lab}?reset")
     page.locator("#jp-main-dock-panel").wait_for(timeout=120_000)
 
 
 def open_notebook(page: Page) -> None:
     """Open a new notebook from JupyterLab's launcher."""
-    # JupyterLab comes back with what was open the last time, so a launcher is asked for.
     page.locator("[data-command='launcher:create'], [data-jp-item-name=new-launcher]").first.click(
         timeout=60_000
     )

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -141,7 +141,7 @@ class Facility:
 
     url: str
     first_user: str
-    passwords: Mapping[str, str]
+    passwords: Mapping[str, str] = field(repr=False)
     ca_certificate: str
     """PEM."""
 

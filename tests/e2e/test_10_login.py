@@ -40,7 +40,7 @@ def test_a_user_who_is_not_allowed_is_refused_and_told_so(stranger_page: Page, f
     with stranger_page.expect_response(lambda response: "/hub/oauth_callback" in response.url) as answer:
         submit_password(stranger_page, facility, user, facility.passwords[user])
     assert answer.value.status == 403
-    assert "not on this facility's list of users" in stranger_page.locator("body").inner_text()
+    stranger_page.get_by_text("not on this facility's list of users").first.wait_for()
     assert LOGGED_IN not in cookies(stranger_page)
 
 
