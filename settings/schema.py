@@ -26,7 +26,11 @@ def descriptions(cls: type[Any]) -> dict[str, str]:
     assert isinstance(tree, ast.ClassDef)
     found: dict[str, str] = {}
     for field, text in zip(tree.body, tree.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(field.target, ast.Name):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(text, ast.Expr)
+            and isinstance(field.target, ast.Name)
+        ):
             found[field.target.id] = " ".join(str(ast.literal_eval(text.value)).split())
     return found
 
@@ -141,7 +145,9 @@ def _section(cls: type[Any]) -> Iterator[str]:
     yield "| key | type | default | meaning |\n|---|---|---|---|"
     for spec in fields(cls):
         value, nested = default(spec), is_dataclass(_bare(hints[spec.name]))
-        shown = "" if value is None or nested else "required" if value is MISSING else f"`{json.dumps(value)}`"
+        shown = (
+            "" if value is None or nested else "required" if value is MISSING else f"`{json.dumps(value)}`"
+        )
         yield f"| `{camel(spec.name)}` | {_shown(hints[spec.name])} | {shown} | {texts[spec.name]} |"
     yield ""
 

@@ -25,7 +25,9 @@ SECRET = "coffea-casa:clientSecret"
 
 def config_of(path: Path) -> dict[str, Any]:
     config = yaml.safe_load(path.read_text())["config"]
-    return {key.removeprefix("coffea-casa:"): v for key, v in config.items() if key.startswith("coffea-casa:")}
+    return {
+        key.removeprefix("coffea-casa:"): v for key, v in config.items() if key.startswith("coffea-casa:")
+    }
 
 
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: path.name)
@@ -88,7 +90,9 @@ def test_every_setting_has_a_description() -> None:
         assert set(descriptions(cls)) == {field.name for field in dataclasses.fields(cls)}, cls
 
 
-@pytest.mark.parametrize(("text", "number"), [("1Ki", 1024), ("512Mi", 2**29), ("2Gi", 2**31), ("1Ti", 2**40)])
+@pytest.mark.parametrize(
+    ("text", "number"), [("1Ki", 1024), ("512Mi", 2**29), ("2Gi", 2**31), ("1Ti", 2**40)]
+)
 def test_quantities_are_binary(text: str, number: int) -> None:
     assert bytes_of(text) == number
 
