@@ -78,7 +78,7 @@ def test_what_is_left_is_protected_or_stands_under_it(destroyed: set[str]) -> No
 
 
 def test_data_stays_and_programs_go(destroyed: set[str]) -> None:
-    homes = {claim for claim in destroyed if claim.startswith("claim-")}
+    homes = {claim for claim in destroyed if claim.startswith("home-")}
     assert homes
     assert names(objects("persistentvolumeclaims")) >= homes | {"hub-db"}
     assert objects("deployments") == []
