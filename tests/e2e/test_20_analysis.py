@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e import samples
-from tests.e2e.facility import STACK, kubectl, pod_name, pods
+from tests.e2e.facility import STACK, kubectl, pod_name, pods, wait_for
 from tests.e2e.server import KernelError, Server
 
 ANALYSIS = Path(__file__).with_name("dimuon.py")
@@ -76,17 +76,23 @@ def test_the_plot_is_a_picture_with_something_in_it(notebook: Server, counts: di
 
 def test_memory_of_each_pod_is_measured(cluster: str, figures: dict[str, Any]) -> None:
     assert cluster
+    wanted = {pod["metadata"]["name"] for pod in pods()}
     (node,) = json.loads(kubectl("get", "nodes", "--output=json").stdout)["items"]
     path = f"/api/v1/nodes/{node['metadata']['name']}/proxy/stats/summary"
-    summary = json.loads(kubectl("get", "--raw", path).stdout)
-    memory = {
-        pod["podRef"]["name"]: round(pod["memory"]["workingSetBytes"] / 2**20)
-        for pod in summary["pods"]
-        if pod["podRef"]["namespace"] == STACK
-    }
+
+    def measured() -> dict[str, int] | None:
+        summary = json.loads(kubectl("get", "--raw", path).stdout)
+        memory = {
+            pod["podRef"]["name"]: round(pod["memory"]["workingSetBytes"] / 2**20)
+            for pod in summary["pods"]
+            if pod["podRef"]["namespace"] == STACK and "workingSetBytes" in pod.get("memory", {})
+        }
+        return memory if all(memory.get(name) for name in wanted) else None
+
+    # The kubelet measures a new pod only after some seconds.
+    memory = wait_for("a measurement of every pod", measured, 90)
     figures["memory of pods (MiB)"] = dict(sorted(memory.items()))
-    assert set(memory) >= {pod["metadata"]["name"] for pod in pods()}
-    assert min(memory.values()) > 0
+    assert set(memory) >= wanted
 
 
 def picture(png: bytes) -> tuple[int, int, int]:
