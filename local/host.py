@@ -160,7 +160,9 @@ def join(pid: int) -> None:
     """Join the network namespace of process ``pid`` to the machine: devices, rules, kernel settings."""
     for name, value in KERNEL.items():
         sysctl(name).write_text(value)
-    if not (Path("/sys/class/net") / LINK).exists():
+    if not joined(pid):
+        # A killed cluster leaves its device behind for as long as the kernel takes to end its namespace.
+        answer(["ip", "link", "delete", LINK])
         _do("ip", "link", "add", LINK, "type", "veth", "peer", "name", UPLINK, "netns", str(pid))
         _do("ip", "address", "add", f"{HOST_ADDRESS}/30", "dev", LINK)
         _do("ip", "link", "set", LINK, "up")
@@ -168,6 +170,12 @@ def join(pid: int) -> None:
         sysctl(f"net.ipv4.conf.{LINK}.route_localnet").write_text("1")
     for words in rules_missing():
         _do(*words)
+
+
+def joined(pid: int) -> bool:
+    """Tell whether the network namespace of process ``pid`` has the cluster's end of the pair of devices."""
+    devices = Path(f"/proc/{pid}/net/dev").read_text().splitlines()
+    return any(line.split(":")[0].strip() == UPLINK for line in devices)
 
 
 def rules_missing() -> list[list[str]]:
