@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
@@ -19,6 +20,7 @@ from images.table import reference
 from local import archive, certificates, config, host, modules
 from local.node import PATIENCE, Settings
 from local.paths import ROOT, SHORT, log, private_directory, state
+from local.readiness import not_ready
 from local.shell import StepError, answer, run, tail
 
 MODULES = ("kubernetes", "coredns", "kube-router", "local-path-provisioner", "pause")
@@ -241,6 +243,17 @@ def _wait(what: str, ready: Callable[[], bool], seconds: float, daemon: str) -> 
 
 
 # What runs in the cluster
+
+
+def settle() -> None:
+    """Wait until every Deployment's pods are at work: after a crash they start again by themselves."""
+    started = datetime.fromtimestamp(int(STARTED.stat().st_mtime), UTC)
+
+    def settled() -> bool:
+        told = kubectl("get", "pods", "--all-namespaces", "--output=json")
+        return told is not None and not not_ready(json.loads(told)["items"], started)
+
+    _wait("some pod (`make status` lists them)", settled, 300, "kubelet")
 
 
 def kubectl(*words: str, stdin: str = "") -> str | None:

@@ -75,6 +75,8 @@ def bring_up(site: Site) -> None:
     if not site.context and not images_ready(site):
         provide_images(site)
     stack.up(site)
+    if not site.context:
+        cluster.settle()
 
 
 def check_registry(registry: str | None) -> None:

@@ -154,7 +154,8 @@ def _section(cls: type[Any]) -> Iterator[str]:
 
 def document() -> str:
     """Return docs/settings.md."""
-    classes = [cls for _, cls in inspect.getmembers(model, is_dataclass) if cls is not Settings]
+    defined = (cls for _, cls in inspect.getmembers(model, inspect.isclass) if is_dataclass(cls))
+    classes: list[type[Any]] = [cls for cls in defined if cls is not Settings]
     order = sorted(classes, key=lambda cls: inspect.getsourcelines(cls)[1])
     head = (
         "# Settings\n\n"

@@ -25,7 +25,7 @@ def _server(config: Config, settings: GatewaySettings) -> None:
     gateway = config.DaskGateway
     gateway.address = ":8000"
     gateway.backend_class = "services.gateway.backend.FacilityBackend"
-    gateway.authenticator_class = "dask_gateway_server.auth.JupyterHubAuthenticator"
+    gateway.authenticator_class = "services.gateway.auth.HubAuthenticator"
     hub = config.JupyterHubAuthenticator
     hub.jupyterhub_api_url = settings.hub_api_url
     # With the service's name set, a token must hold the scope access:services!service=NAME.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from services.hub.auth import authenticator
 from services.hub.ownership import TOKEN, own, owner_reference
@@ -12,7 +12,7 @@ from services.hub.spawner import kubespawner
 
 settings = load()
 # Traitlets puts get_config into this file's names.
-c: Any = get_config()  # noqa: F821 # pyright: ignore
+c = cast(Any, get_config())  # noqa: F821 # pyright: ignore
 
 c.JupyterHub.hub_bind_url = "http://0.0.0.0:8081"
 c.JupyterHub.hub_connect_url = settings.hub_connect_url

@@ -92,8 +92,7 @@ def test_a_cluster_is_closed_to_a_colleagues_token(cluster: str, notebook: Serve
 
 def test_the_gateway_is_closed_to_an_unknown_token(cluster: str, nobody: Account) -> None:
     for method, path in (("GET", CLUSTERS), ("POST", CLUSTERS), ("GET", CLUSTERS + cluster)):
-        # 500 is how dask-gateway says that the hub does not know the token.
-        assert nobody.request(method, path, json={}).status_code == 500
+        assert nobody.request(method, path, json={}).status_code == 401
     assert len(pods("dask-scheduler")) == 1
 
 

@@ -13,7 +13,7 @@ import ssl
 def _empty_queue_first(kind: type, name: str) -> None:
     operation = getattr(kind, name)
 
-    def operate(self, *args, **kwargs):
+    def operate(self: object, *args: object, **kwargs: object) -> object:
         clear()
         return operation(self, *args, **kwargs)
 
