@@ -15,12 +15,7 @@ from components.namespace import Namespace, NamespaceArgs
 from settings.pulumi_config import from_pulumi
 
 settings = from_pulumi()
-facility = Facility(
-    namespace=settings.namespace,
-    dns_domain=settings.kubernetes.dns_domain,
-    storage_class=settings.kubernetes.storage_class,
-    images=settings.images,
-)
+facility = Facility.of(settings)
 provider = k8s.Provider(
     "cluster",
     context=settings.kubernetes.context,
@@ -31,7 +26,6 @@ provider = k8s.Provider(
     cluster_identifier=settings.kubernetes.context,
 )
 everywhere = pulumi.ResourceOptions(providers=[provider])
-
 namespace = Namespace("namespace", NamespaceArgs(facility=facility), everywhere)
 inside = pulumi.ResourceOptions(providers=[provider], depends_on=[namespace])
 

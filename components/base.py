@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pulumi
 
 from images import table
-from settings import Images
+from settings import Images, Settings
 
 VERSION = "0.1.0"
 """Version of this program, the value of ``app.kubernetes.io/version``."""
@@ -26,6 +26,16 @@ class Facility:
     """StorageClass of every volume; none means the cluster's default."""
     images: Images
     """Where images come from."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Facility:
+        """Return the facility that a stack's settings describe."""
+        return cls(
+            namespace=settings.namespace,
+            dns_domain=settings.kubernetes.dns_domain,
+            storage_class=settings.kubernetes.storage_class,
+            images=settings.images,
+        )
 
     def image(self, name: str) -> str:
         """Return the reference of an image of the table; KeyError for a name that is not in it."""

@@ -166,8 +166,6 @@ def computed(type_: str, urn: str, generation: int = 0) -> dict[str, str]:
     match type_.rsplit(":", 1)[-1] if type_.startswith(("random:", "tls:")) else "":
         case "RandomPassword":
             return {"result": fake("password"), "bcryptHash": fake("bcrypt")}
-        case "RandomBytes":
-            return {"hex": fake("hex"), "base64": fake("base64")}
         case "PrivateKey":
             return {
                 "privateKeyPem": pem("EC PRIVATE KEY", "key"),

@@ -3,6 +3,6 @@
 They speak the engine's provider protocol (pulumi/proto/pulumi/provider.proto)
 for exactly the resource types this program uses, with the official property
 names, defaults, secret outputs, checks and replacements. `make up` uses them only
-where it finds no official plugin. A stack can go from the one to the other: what
-they write into its state the official ones read, and the other way round.
+where it finds no official plugin. Their state has the official properties, so that a
+stack may go from the one to the other; that has not been tried with the official ones.
 """
