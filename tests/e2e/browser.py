@@ -87,7 +87,8 @@ def open_notebook(page: Page) -> None:
 
 def request_token(page: Page, facility: Facility, note: str) -> str:
     """Ask for an API token on the hub's token page, as a user does."""
-    page.goto(f"{facility.url}/hub/token")
+    # Until the page's own script has come, its button would only load the page again.
+    page.goto(f"{facility.url}/hub/token", wait_until="networkidle")
     page.locator("#token-note").fill(note)
     page.locator("#request-token-form [type=submit]").click()
     result = page.locator("#token-result")
