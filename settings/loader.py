@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -68,7 +69,7 @@ class _Reader:
         prefix = f"{key}." if key else ""
         for name in data:
             if name not in known:
-                self.problem(f"{prefix}{name}", "is no setting", _did_you_mean(name, known))
+                self.problem(f"{prefix}{name}", "is no setting", _did_you_mean(str(name), known))
         hints = get_type_hints(cls)
         values: dict[str, object] = {}
         before = len(self.problems)
@@ -110,11 +111,14 @@ class _Reader:
 
     def scalar(self, hint: type[Any], raw: object, key: str) -> object:
         # True is an int to Python, but a typing error to an operator.
-        fits = isinstance(raw, hint) and (hint is bool or not isinstance(raw, bool))
-        if hint is float and isinstance(raw, int) and not isinstance(raw, bool):
-            return raw
-        if not fits:
+        number = isinstance(raw, int | float) and not isinstance(raw, bool)
+        fits = number and math.isfinite(raw) if hint is float else isinstance(raw, hint)
+        if not fits or (hint is int and not number):
             self.problem(key, f"{raw!r} is not {_TYPE_NAMES[hint]}", f"write {_expected(hint)}")
+        elif isinstance(raw, str) and not (raw.isprintable() and raw == raw.strip()):
+            self.problem(key, f"{raw!r} has blanks around it or unprintable letters", "take them out")
+        elif raw == "":
+            self.problem(key, "is empty", "write text, or leave it out")
         return raw
 
 

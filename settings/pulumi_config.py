@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import cast
 
 import pulumi
@@ -28,6 +29,7 @@ def from_pulumi() -> Settings:
 
 def _value(key: str, text: str) -> object:
     # Objects and lists arrive as JSON. The client's secret is never looked at here.
-    if key != CLIENT_SECRET and text[:1] in "{[":
-        return json.loads(text)
+    if key != CLIENT_SECRET and text[:1] in ("{", "["):
+        with suppress(json.JSONDecodeError):
+            return json.loads(text)
     return text

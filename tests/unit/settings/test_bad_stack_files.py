@@ -51,6 +51,24 @@ TYPES: list[Case] = [
 ]
 
 RULES: list[Case] = [
+    ({"hub": {1: 2}}, "hub.1", "is no setting", "the settings here are concurrentSpawns"),
+    (
+        {"daskGateway": {"limits": {"cores": float("nan")}}},
+        "daskGateway.limits.cores",
+        "nan is not a number",
+        "write a number",
+    ),
+    (
+        {"daskGateway": {"limits": {"cores": float("inf")}}},
+        "daskGateway.limits.cores",
+        "inf is not a number",
+        "write a number",
+    ),
+    ({"kubernetes": {"context": ""}}, "kubernetes.context", "is empty", "leave it out"),
+    ({"kubernetes": {"context": " x"}}, "kubernetes.context", "has blanks around it", "take them out"),
+    ({"access": {"users": ["a\nb"]}}, "access.users[0]", "unprintable letters", "take them out"),
+    ({"public": {"url": "https://[::1"}}, "public.url", "is no address", "write https://HOST"),
+    ({"images": {"registry": "-x/y"}}, "images.registry", "is no registry path", "write HOST/PATH"),
     ({"namespace": "Open_Data"}, "namespace", "'Open_Data' is no name", "write at most 63 lower-case"),
     ({"namespace": "a" * 64}, "namespace", "is no name", "write at most 63"),
     (
@@ -146,7 +164,7 @@ RULES: list[Case] = [
     ),
     ({"identity": ISSUER | {"users": ["a@b.c"]}}, "identity.users", "own Dex", "leave users out"),
     ({"identity": {"scopes": ["email"]}}, "identity.scopes", "lack openid", "write openid"),
-    ({"identity": {"usernameClaim": ""}}, "identity.usernameClaim", "is empty", "write email"),
+    ({"identity": {"usernameClaim": ""}}, "identity.usernameClaim", "is empty", "write text"),
     ({"identity": {"users": []}}, "identity.users", "is empty", "write at least one"),
     ({"identity": {"users": ["ada"]}}, "identity.users[0]", "'ada' is no e-mail address", "write NAME@HOST"),
     (

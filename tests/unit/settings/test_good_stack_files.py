@@ -12,7 +12,7 @@ import pytest
 import yaml
 from pulumi.runtime import set_all_config
 
-from settings import Settings, load, model
+from settings import Settings, SettingsError, load, model
 from settings.pulumi_config import from_pulumi
 from settings.quantity import bytes_of
 from settings.schema import descriptions, stack_schema
@@ -72,6 +72,16 @@ def test_the_engines_configuration_is_read_and_checked(monkeypatch: pytest.Monke
         set_all_config({}, [])
     assert settings.identity.client_id == "facility"
     assert settings.namespace == "site"
+
+
+def test_text_that_only_begins_like_a_list_is_refused_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi, "get_stack", lambda: "site")
+    set_all_config({"coffea-casa:namespace": "[x"}, [])
+    try:
+        with pytest.raises(SettingsError, match=r"'\[x' is no name for a namespace"):
+            from_pulumi()
+    finally:
+        set_all_config({}, [])
 
 
 def test_generated_files_are_as_they_would_be_generated_now() -> None:
