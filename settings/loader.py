@@ -110,16 +110,22 @@ class _Reader:
         return {name: self.scalar(str, value, f"{key}.{name}") for name, value in data.items()}
 
     def scalar(self, hint: type[Any], raw: object, key: str) -> object:
-        # True is an int to Python, but a typing error to an operator.
-        number = isinstance(raw, int | float) and not isinstance(raw, bool)
-        fits = number and math.isfinite(raw) if hint is float else isinstance(raw, hint)
-        if not fits or (hint is int and not number):
+        if not _fits(hint, raw):
             self.problem(key, f"{raw!r} is not {_TYPE_NAMES[hint]}", f"write {_expected(hint)}")
         elif isinstance(raw, str) and not (raw.isprintable() and raw == raw.strip()):
             self.problem(key, f"{raw!r} has blanks around it or unprintable letters", "take them out")
         elif raw == "":
             self.problem(key, "is empty", "write text, or leave it out")
         return raw
+
+
+def _fits(hint: type[Any], raw: object) -> bool:
+    # True is an int to Python, but a typing error to an operator.
+    if isinstance(raw, bool):
+        return hint is bool
+    if hint is float:
+        return isinstance(raw, int | float) and math.isfinite(raw)
+    return isinstance(raw, hint)
 
 
 def _required(spec: Field[Any]) -> bool:
