@@ -1,4 +1,4 @@
-"""Destroying keeps what holds data or identity, and the facility comes back as it was. The last test."""
+"""Destroying keeps what holds data or identity, and the facility comes back as it was."""
 
 from __future__ import annotations
 
