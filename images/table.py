@@ -33,6 +33,7 @@ IMAGES: Mapping[str, Image] = {
         Image("identity", inputs=("local/modules/dex",)),
         Image("gateway", inputs=("services/__init__.py", "services/gateway", "requirements/gateway.txt")),
         Image("router"),
+        Image("xrootd", inputs=("requirements/xrootd.txt",)),
         Image("session", inputs=("requirements/session.txt",)),
     )
 }
