@@ -12,6 +12,7 @@ from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
 from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
+from components.xcache import XCache, XCacheArgs
 from settings.pulumi_config import from_pulumi
 
 settings = from_pulumi()
@@ -58,6 +59,13 @@ if own_identity:
 else:
     client, identity_services = external_client(settings.identity), ()
 
+shared = [ca.contribution]
+if settings.xcache:
+    private = settings.network.private_cidrs
+    cache = XCache(
+        "xcache", XCacheArgs(facility=facility, settings=settings.xcache, private_cidrs=private), inside
+    )
+    shared.append(cache.contribution)
 gateway = DaskGateway(
     "dask-gateway",
     DaskGatewayArgs(
@@ -65,7 +73,7 @@ gateway = DaskGateway(
         settings=settings.dask_gateway,
         network=settings.network,
         public_url=settings.public.url,
-        contributions=(ca.contribution,),
+        contributions=tuple(shared),
     ),
     inside,
 )
@@ -78,7 +86,7 @@ hub = Hub(
         client=client,
         ca_certificate=ca.certificate,
         certificate=ca.servers.get("proxy"),
-        contributions=(ca.contribution, gateway.contribution),
+        contributions=(*shared, gateway.contribution),
         services=(*identity_services, gateway.hub_service),
     ),
     inside,

@@ -9,7 +9,12 @@ from typing import Literal
 
 import pulumi
 import pulumi_kubernetes as k8s
-from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs, DeploymentStrategyArgs
+from pulumi_kubernetes.apps.v1 import (
+    DeploymentSpecArgs,
+    DeploymentStrategyArgs,
+    StatefulSetPersistentVolumeClaimRetentionPolicyArgs,
+    StatefulSetSpecArgs,
+)
 from pulumi_kubernetes.core.v1 import (
     CapabilitiesArgs,
     ConfigMapVolumeSourceArgs,
@@ -18,8 +23,10 @@ from pulumi_kubernetes.core.v1 import (
     EmptyDirVolumeSourceArgs,
     EnvVarArgs,
     EnvVarSourceArgs,
+    ExecActionArgs,
     HTTPGetActionArgs,
     LocalObjectReferenceArgs,
+    PersistentVolumeClaimArgs,
     PersistentVolumeClaimSpecArgs,
     PersistentVolumeClaimVolumeSourceArgs,
     PodSecurityContextArgs,
@@ -112,27 +119,36 @@ def http_get(path: str, port: int, scheme: Literal["HTTP", "HTTPS"] = "HTTP") ->
 
 @dataclass(frozen=True, kw_only=True)
 class Probes:
-    """When a container counts as started, ready and alive: the same request, with growing patience."""
+    """When a container counts as started, ready and alive: the same question, with growing patience."""
 
-    get: HTTPGetActionArgs
+    get: HTTPGetActionArgs | None = None
+    command: tuple[str, ...] = ()
+    """Run in the container where there is nothing to ``get``; it answers by its exit status."""
     start_seconds: int = 120
 
     def startup(self) -> ProbeArgs:
         """Every second at first, so that a quick start is seen at once."""
-        return ProbeArgs(
-            http_get=self.get, period_seconds=1, timeout_seconds=5, failure_threshold=self.start_seconds
-        )
+        return self._probe(period=1, timeout=5, failures=self.start_seconds)
 
     def readiness(self) -> ProbeArgs:
-        return ProbeArgs(http_get=self.get, period_seconds=5, timeout_seconds=5, failure_threshold=3)
+        return self._probe(period=5, timeout=5, failures=3)
 
     def liveness(self) -> ProbeArgs:
-        return ProbeArgs(http_get=self.get, period_seconds=10, timeout_seconds=10, failure_threshold=6)
+        return self._probe(period=10, timeout=10, failures=6)
+
+    def _probe(self, *, period: int, timeout: int, failures: int) -> ProbeArgs:
+        return ProbeArgs(
+            http_get=self.get,
+            exec_=ExecActionArgs(command=list(self.command)) if self.command else None,
+            period_seconds=period,
+            timeout_seconds=timeout,
+            failure_threshold=failures,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """A volume and where a container sees it: exactly one of the four sources."""
+    """A volume and where a container sees it: exactly one of the sources."""
 
     name: str
     path: str
@@ -141,6 +157,8 @@ class Mount:
     claim: str | None = None
     memory_dir: bool = False
     """An empty directory that lives as long as the pod."""
+    template: bool = False
+    """A volume of the pod's own, from its StatefulSet's claim template of the same name."""
 
     def volume(self) -> VolumeArgs:
         """Return the pod's side."""
@@ -158,7 +176,7 @@ class Mount:
 
     def mount(self) -> VolumeMountArgs:
         """Return the container's side."""
-        writable = self.memory_dir or self.claim is not None
+        writable = self.memory_dir or self.template or self.claim is not None
         return VolumeMountArgs(name=self.name, mount_path=self.path, read_only=None if writable else True)
 
 
@@ -236,38 +254,91 @@ def deployment(
     the new one starts, for programs that keep state or own a volume. Only pods with
     a ``service_account`` get a token for the Kubernetes API.
     """
-    facility = owner.facility
-    mounts = {mount.name: mount for container in containers for mount in container.mounts}
-    annotations: dict[str, pulumi.Input[str]] = {
-        f"checksum/{name}": digest for name, digest in sorted(checksums.items())
-    }
     return k8s.apps.v1.Deployment(
         component,
-        metadata=metadata(facility, component, component),
+        metadata=metadata(owner.facility, component, component),
         spec=DeploymentSpecArgs(
             replicas=1,
             revision_history_limit=3,
             selector=LabelSelectorArgs(match_labels=selector(component)),
             strategy=DeploymentStrategyArgs(type="Recreate" if replace else "RollingUpdate"),
-            template=PodTemplateSpecArgs(
-                metadata=ObjectMetaArgs(labels=facility.pod_labels(component), annotations=annotations),
-                spec=PodSpecArgs(
-                    service_account_name=service_account,
-                    automount_service_account_token=service_account is not None,
-                    enable_service_links=False,
-                    image_pull_secrets=pull_secrets(facility),
-                    security_context=pod_security(),
-                    containers=[_container(facility, container) for container in containers],
-                    volumes=[mount.volume() for mount in mounts.values()] or None,
-                ),
+            template=_template(owner, component, containers, checksums, service_account),
+        ),
+        opts=_patient(owner, depends_on),
+    )
+
+
+def stateful_set(
+    owner: FacilityComponent,
+    component: str,
+    containers: Sequence[Container],
+    *,
+    checksums: Mapping[str, pulumi.Input[str]],
+    names: str,
+    volume: str,
+    size: str,
+) -> k8s.apps.v1.StatefulSet:
+    """Make a component's StatefulSet of one pod with a volume of its own.
+
+    ``names`` is the headless Service that gives pods their names; ``volume`` the name of the claim
+    template and ``size`` its Kubernetes quantity. The volume goes with the StatefulSet: it holds
+    copies only. ``checksums`` as for ``deployment``.
+    """
+    return k8s.apps.v1.StatefulSet(
+        component,
+        metadata=metadata(owner.facility, component, component),
+        spec=StatefulSetSpecArgs(
+            replicas=1,
+            revision_history_limit=3,
+            service_name=names,
+            selector=LabelSelectorArgs(match_labels=selector(component)),
+            template=_template(owner, component, containers, checksums, None),
+            volume_claim_templates=[
+                PersistentVolumeClaimArgs(
+                    metadata=ObjectMetaArgs(name=volume, labels=selector(component)),
+                    spec=_claim_spec(owner.facility, size),
+                )
+            ],
+            persistent_volume_claim_retention_policy=StatefulSetPersistentVolumeClaimRetentionPolicyArgs(
+                when_deleted="Delete", when_scaled="Delete"
             ),
         ),
-        opts=pulumi.ResourceOptions.merge(
-            owner.child(),
-            pulumi.ResourceOptions(
-                depends_on=list(depends_on),
-                custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m"),
-            ),
+        opts=_patient(owner),
+    )
+
+
+def _template(
+    owner: FacilityComponent,
+    component: str,
+    containers: Sequence[Container],
+    checksums: Mapping[str, pulumi.Input[str]],
+    service_account: str | None,
+) -> PodTemplateSpecArgs:
+    facility = owner.facility
+    mounts = {mount.name: mount for container in containers for mount in container.mounts}
+    annotations: dict[str, pulumi.Input[str]] = {
+        f"checksum/{name}": digest for name, digest in sorted(checksums.items())
+    }
+    return PodTemplateSpecArgs(
+        metadata=ObjectMetaArgs(labels=facility.pod_labels(component), annotations=annotations),
+        spec=PodSpecArgs(
+            service_account_name=service_account,
+            automount_service_account_token=service_account is not None,
+            enable_service_links=False,
+            image_pull_secrets=pull_secrets(facility),
+            security_context=pod_security(),
+            containers=[_container(facility, container) for container in containers],
+            volumes=[mount.volume() for mount in mounts.values() if not mount.template] or None,
+        ),
+    )
+
+
+def _patient(owner: FacilityComponent, depends_on: Sequence[pulumi.Resource] = ()) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions.merge(
+        owner.child(),
+        pulumi.ResourceOptions(
+            depends_on=list(depends_on),
+            custom_timeouts=pulumi.CustomTimeouts(create="10m", update="10m"),
         ),
     )
 
@@ -325,10 +396,14 @@ def claim(
         # A StorageClass that binds on first use leaves the claim pending until its pod is there,
         # and that pod waits for the claim: waiting for it here would be for ever.
         metadata=metadata(owner.facility, component, name, {"pulumi.com/skipAwait": "true"}),
-        spec=PersistentVolumeClaimSpecArgs(
-            access_modes=["ReadWriteOnce"],
-            storage_class_name=owner.facility.storage_class,
-            resources=VolumeResourceRequirementsArgs(requests={"storage": size}),
-        ),
+        spec=_claim_spec(owner.facility, size),
         opts=owner.child(protect=protect),
+    )
+
+
+def _claim_spec(facility: Facility, size: str) -> PersistentVolumeClaimSpecArgs:
+    return PersistentVolumeClaimSpecArgs(
+        access_modes=["ReadWriteOnce"],
+        storage_class_name=facility.storage_class,
+        resources=VolumeResourceRequirementsArgs(requests={"storage": size}),
     )

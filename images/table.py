@@ -34,6 +34,7 @@ IMAGES: Mapping[str, Image] = {
         Image("gateway", inputs=("services/__init__.py", "services/gateway", "requirements/gateway.txt")),
         Image("router"),
         Image("xrootd", inputs=("requirements/xrootd.txt",)),
+        Image("xcache", base="xrootd"),
         Image("session", inputs=("requirements/session.txt",)),
     )
 }

@@ -16,6 +16,7 @@ from settings.model import (
     Settings,
     UserLimits,
     WorkerSize,
+    XCache,
 )
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "SettingsError",
     "UserLimits",
     "WorkerSize",
+    "XCache",
     "load",
 ]

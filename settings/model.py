@@ -182,6 +182,30 @@ class DaskGateway:
 
 
 @dataclass(frozen=True, kw_only=True)
+class XCache:
+    """A cache of remote data beside the sessions (XRootD's proxy file cache), open to all users alike."""
+
+    origin: str
+    """HOST or HOST:PORT of the XRootD server or redirector that has the data; port 1094 unless written."""
+    prefix: str
+    """Path that may be read, with everything below it, such as /eos/opendata; never the whole origin."""
+    origin_cidrs: tuple[str, ...] = ()
+    """Addresses of the origin and of the servers that it redirects to; none means every public one."""
+    size: str = "20Gi"
+    """Size of the cache's volume."""
+    high_watermark: float = 0.9
+    """Part of the size above which files are thrown away, least recently read first; at most 0.95."""
+    low_watermark: float = 0.8
+    """Part of the size down to which files are thrown away; below highWatermark."""
+    block_size: str = "512Ki"
+    """What is fetched from the origin at a time, 4Ki to 64Mi; small for sparse columns."""
+    prefetch: int = 0
+    """Blocks fetched ahead of a reader for each file, 0 to 128; 0 suits columnar analyses."""
+    memory: str = "1Gi"
+    """Memory for blocks on their way to the volume; at least 1Gi."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Network:
     """What the NetworkPolicies need to know of the cluster."""
 
@@ -225,5 +249,7 @@ class Settings:
     """Users' notebook servers."""
     dask_gateway: DaskGateway = DaskGateway()
     """Dask clusters in Kubernetes."""
+    xcache: XCache | None = None
+    """A cache of remote data; none means sessions read from the origin themselves."""
     network: Network = Network()
     """What the NetworkPolicies need to know of the cluster."""

@@ -24,6 +24,8 @@ IMAGE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
 """The reference grammar of the OCI distribution project, but for what would be allowed and never is seen."""
+ORIGIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
+PREFIX = re.compile(r"(/[A-Za-z0-9_.+-]+)+")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PLACEHOLDER = re.compile(r"change_?me|replace_?me|^<[^>]+>$", re.IGNORECASE)
 LOCALHOSTS = ("localhost", "127.0.0.1", "::1")
@@ -44,6 +46,7 @@ def check(settings: Settings, raw: Mapping[str, object], *, has_secret: bool) ->
         *hub(settings),
         *session(settings),
         *dask_gateway(settings),
+        *xcache(settings),
         *network(settings),
     ]
 
@@ -355,18 +358,61 @@ def dask_gateway(settings: Settings) -> Problems:
         )
 
 
+def _cidrs(key: str, cidrs: tuple[str, ...]) -> Problems:
+    for index, cidr in enumerate(cidrs):
+        try:
+            ipaddress.ip_network(cidr)
+        except ValueError:
+            yield Problem(
+                f"{key}[{index}]", f"{cidr!r} is no network", "write ADDRESS/BITS, such as 10.0.0.0/8"
+            )
+
+
+def _size_between(key: str, value: str, low: str, high: str) -> Problems:
+    if wrong := list(_quantity(key, value)):
+        yield from wrong
+    elif not bytes_of(low) <= bytes_of(value) <= bytes_of(high):
+        yield Problem(key, f"{value!r} is out of range", f"write {low} to {high}")
+
+
+def xcache(settings: Settings) -> Problems:
+    value = settings.xcache
+    if value is None:
+        return
+    if not ORIGIN.fullmatch(value.origin) or not 0 < int(value.origin.partition(":")[2] or 1094) < 65536:
+        # No path either: prefix alone says what may be read, or the cache would be an open proxy.
+        yield Problem(
+            "xcache.origin", f"{value.origin!r} is no server", "write HOST or HOST:PORT, without root://"
+        )
+    if not PREFIX.fullmatch(value.prefix) or {".", ".."} & set(value.prefix.split("/")):
+        yield Problem(
+            "xcache.prefix",
+            f"{value.prefix!r} is no path to limit readers to",
+            "write one below the root, such as /eos/opendata, without slash at its end",
+        )
+    yield from _cidrs("xcache.originCidrs", value.origin_cidrs)
+    # XRootD's own limits: Proxy Storage Services (Caching) Configuration Reference, pfc.ram, pfc.blocksize.
+    yield from _size_between("xcache.size", value.size, "1Gi", "1048576Gi")
+    yield from _size_between("xcache.memory", value.memory, "1Gi", "256Gi")
+    block = list(_size_between("xcache.blockSize", value.block_size, "4Ki", "64Mi"))
+    yield from block
+    if not block and bytes_of(value.block_size) % 4096:
+        yield Problem("xcache.blockSize", f"{value.block_size!r} is cut to 4Ki", "write a multiple of 4Ki")
+    yield from _between("xcache.prefetch", value.prefetch, 0, 128, "blocks")
+    yield from _between("xcache.highWatermark", value.high_watermark, 0.1, 0.95, "of the size")
+    yield from _between("xcache.lowWatermark", value.low_watermark, 0.05, 0.95, "of the size")
+    if value.low_watermark >= value.high_watermark:
+        yield Problem(
+            "xcache.lowWatermark",
+            f"{value.low_watermark} is not below xcache.highWatermark {value.high_watermark}",
+            "write less than xcache.highWatermark",
+        )
+
+
 def network(settings: Settings) -> Problems:
     value = settings.network
-    for name, cidrs in (("apiServerCidrs", value.api_server_cidrs), ("privateCidrs", value.private_cidrs)):
-        for index, cidr in enumerate(cidrs):
-            try:
-                ipaddress.ip_network(cidr)
-            except ValueError:
-                yield Problem(
-                    f"network.{name}[{index}]",
-                    f"{cidr!r} is no network",
-                    "write ADDRESS/BITS, such as 10.0.0.0/8",
-                )
+    yield from _cidrs("network.apiServerCidrs", value.api_server_cidrs)
+    yield from _cidrs("network.privateCidrs", value.private_cidrs)
     for name, listed in (
         ("apiServerCidrs", value.api_server_cidrs),
         ("apiServerPorts", value.api_server_ports),

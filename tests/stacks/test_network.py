@@ -33,6 +33,10 @@ INTENDED: Flows = {
     ("dask-scheduler", "dask-worker"): HIGH,
     ("dask-worker", "dask-worker"): HIGH,
     ("dask-worker", "dask-scheduler"): {8786},
+    # Remote data, for whoever runs users' code.
+    ("session", "xcache"): {1094},
+    ("dask-scheduler", "xcache"): {1094},
+    ("dask-worker", "xcache"): {1094},
 }
 API_SERVER = End("10.43.0.1")
 NODE = End("192.168.1.10")
@@ -138,11 +142,11 @@ def test_nobody_else_reaches_the_kubernetes_api_the_nodes_or_the_clouds_metadata
                 assert not allowed(rules, pod(component, namespace), goal, port), (component, goal)
 
 
-def test_users_code_reaches_the_internet_and_the_facilitys_servers_do_not(
+def test_users_code_and_the_cache_reach_the_internet_and_no_other_server_does(
     recorded: Recorded, rules: network.Policies, namespace: str
 ) -> None:
     for component in network.components(recorded.objects):
-        users = component in ("session", "dask-scheduler", "dask-worker")
+        users = component in ("session", "dask-scheduler", "dask-worker", "xcache")
         for goal in (INTERNET, INTERNET_6):
             assert allowed(rules, pod(component, namespace), goal, 1094) == users, component
 

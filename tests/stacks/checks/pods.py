@@ -22,6 +22,8 @@ class Pod:
     """The workload, as KIND/NAME."""
     labels: dict[str, str]
     spec: Json
+    claims: frozenset[str] = frozenset()
+    """Volumes that the workload makes for each of its pods."""
 
     @property
     def containers(self) -> list[Json]:
@@ -39,9 +41,11 @@ def pods(resources: Sequence[Resource]) -> list[Pod]:
     found: list[Pod] = []
     for resource in resources:
         if resource.kind in WORKLOADS:
-            template = resource.manifest["spec"]["template"]
+            spec = resource.manifest["spec"]
+            template = spec["template"]
             name = f"{resource.kind}/{resource.metadata_name}"
-            found.append(Pod(name, template["metadata"].get("labels", {}), template["spec"]))
+            claims = frozenset(c["metadata"]["name"] for c in spec.get("volumeClaimTemplates", []))
+            found.append(Pod(name, template["metadata"].get("labels", {}), template["spec"], claims))
     return found
 
 

@@ -83,7 +83,7 @@ def unresolved(resources: Sequence[Resource], existing_secrets: Collection[str] 
                 problems.append(f"{pod.owner} needs {kind} {name}, which is not in the stack")
             elif key is not None and key not in known[kind, name]:
                 problems.append(f"{pod.owner} needs the key {key} of {kind} {name}, which has none such")
-        volumes = {volume["name"] for volume in pod.spec.get("volumes", [])}
+        volumes = {volume["name"] for volume in pod.spec.get("volumes", [])} | pod.claims
         for container in pod.containers:
             problems += [
                 f"{pod.owner} mounts {mount['name']}, which is none of its volumes"
