@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 
 from images.table import IMAGES, reference
-from local import cluster, debian, engine, images, modules, stack, venv
+from local import cluster, debian, engine, images, modules, origin, stack, venv
 from local.paths import ROOT, state
 from local.shell import StepError
 from local.stack import Site
@@ -28,6 +28,7 @@ def steps(site: Site, *, browser: bool = False) -> list[Step]:
         *local,
         Step(f"stack {stack.STACK}", lambda: stack.exists(site), lambda: stack.make(site)),
         Step("container images", lambda: images_ready(site), lambda: provide_images(site)),
+        *([] if site.context else [Step("origin of the samples", origin.is_up, origin.up)]),
         Step("facility (pulumi up)", never, lambda: bring_up(site)),
     ]
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import config, engine, venv
+from local import config, engine, origin, venv
 from local.paths import ROOT, log, private_directory, state
 from local.shell import StepError, answer, run
 
@@ -44,6 +44,7 @@ def overrides(site: Site) -> dict[str, object]:
     told: dict[str, object] = {"coffea-casa:kubernetes": {"context": site.context or config.CONTEXT}}
     if not site.context:
         told["coffea-casa:public"] = {"nodePort": NODE_PORT}
+        told["coffea-casa:xcache"] = {"origin": origin.HOST, "originCidrs": [config.POD_RANGE]}
     if site.registry:
         told["coffea-casa:images"] = {"registry": site.registry}
     return {"config": told}

@@ -52,17 +52,19 @@ class Dimuon(processor.ProcessorABC):
         return accumulator
 
 
-def analyse(client: Client, files: Mapping[str, str]) -> dict[str, hist.Hist]:
-    """Return a histogram a dataset; ``files`` maps a dataset to a file of this notebook's."""
-    client.upload_file(__file__)
+def ship(client: Client, files: Mapping[str, str]) -> dict[str, str]:
+    """Put files of this notebook's on the workers; return where they are there, by the same names."""
     client.register_plugin(Files(*files.values()))
+    return {name: str(WORKER_DATA / Path(file).name) for name, file in files.items()}
+
+
+def analyse(client: Client, addresses: Mapping[str, str]) -> dict[str, hist.Hist]:
+    """Return a histogram a dataset; ``addresses`` maps a dataset to a file that every worker can read."""
+    client.upload_file(__file__)
     run = processor.Runner(
         executor=processor.DaskExecutor(client=client, status=False), schema=NanoAODSchema, chunksize=CHUNK
     )
-    at_workers = {
-        name: {"files": {str(WORKER_DATA / Path(file).name): "Events"}} for name, file in files.items()
-    }
-    return run(at_workers, Dimuon())
+    return run({name: {"files": {file: "Events"}} for name, file in addresses.items()}, Dimuon())
 
 
 def plot(histograms: Mapping[str, hist.Hist], path: str) -> None:

@@ -1,45 +1,12 @@
-"""Real CMS events, from coffea's source distribution, and what is in them by plain numpy."""
+"""What is in the samples, by plain numpy."""
 
 from __future__ import annotations
 
-import hashlib
-import sys
-import tarfile
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import uproot
-
-from tests.e2e.facility import CACHE, run
-
-VERSION = "2026.9.0"
-SHA256 = {
-    "nano_dimuon.root": "eac7c0a973e054e890766ec4c61ca784d3d49e4f82ec0c8b9dfbe55c233297a9",
-    "nano_dy.root": "159b17b34b4d13ea4960d36fb9b01f2a505cc1a5a8de0fb3cfa185154543c81c",
-}
-
-
-def fetch() -> dict[str, Path]:
-    """Return the files by name, downloaded once and checked every time."""
-    directory = CACHE / "e2e"
-    if not all((directory / name).exists() for name in SHA256):
-        directory.mkdir(parents=True, exist_ok=True)
-        source = ["--no-deps", "--no-binary=:all:", f"--dest={directory}", f"coffea=={VERSION}"]
-        run(sys.executable, "-m", "pip", "download", *source)
-        _unpack(directory / f"coffea-{VERSION}.tar.gz", directory)
-    for name, expected in SHA256.items():
-        found = hashlib.sha256((directory / name).read_bytes()).hexdigest()
-        assert found == expected, f"{directory / name} is not the file of coffea {VERSION}: SHA-256 {found}"
-    return {name: directory / name for name in SHA256}
-
-
-def _unpack(archive: Path, directory: Path) -> None:
-    with tarfile.open(archive) as content:
-        for name in SHA256:
-            member = content.extractfile(f"coffea-{VERSION}/tests/samples/{name}")
-            assert member
-            (directory / name).write_bytes(member.read())
 
 
 def dimuon_counts(file: Path) -> list[int]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e import samples
+from local import samples
 from tests.e2e.facility import STACK, kubectl, pod_name, pods, wait_for
+from tests.e2e.samples import dimuon_counts
 from tests.e2e.server import KernelError, Server
 
 ANALYSIS = Path(__file__).with_name("dimuon.py")
@@ -22,7 +23,8 @@ warnings.simplefilter("ignore")
 import dimuon
 
 start = time.monotonic()
-histograms = dimuon.analyse(client, {"dimuon": "nano_dimuon.root", "dy": "nano_dy.root"})
+files = dimuon.ship(client, {"dimuon": "nano_dimuon.root", "dy": "nano_dy.root"})
+histograms = dimuon.analyse(client, files)
 seconds = time.monotonic() - start
 dimuon.plot(histograms, "dimuon.png")
 counts = {name: histogram.values().astype(int).tolist() for name, histogram in histograms.items()}
@@ -61,7 +63,7 @@ def test_the_clients_connection_is_encrypted(notebook: Server, cluster: str) -> 
 def test_the_histogram_equals_an_independent_calculation(
     dataset: str, file: str, counts: dict[str, list[int]]
 ) -> None:
-    expected = samples.dimuon_counts(samples.fetch()[file])
+    expected = dimuon_counts(samples.fetch()[file])
     assert sum(expected) > 0
     assert counts[dataset] == expected
 

@@ -1,0 +1,24 @@
+"""The address of a file in the facility's cache.
+
+    import uproot, xcache
+    uproot.open(xcache.url("/eos/opendata/cms/file.root"))
+
+The cache fetches what it does not have from its origin, once for everybody.
+"""
+
+import os
+from urllib.parse import urlsplit
+
+
+def url(file: str) -> str:
+    """Return ``root://CACHE//PATH`` for a path, or for the file's own root:// address.
+
+    Raises RuntimeError where the facility has no cache, ValueError for a path that is not absolute.
+    """
+    host = os.environ.get("XCACHE_HOST")
+    if not host:
+        raise RuntimeError("this facility has no cache: read the file by its own address")
+    path = "/" + urlsplit(file).path.lstrip("/") if file.startswith(("root://", "xroot://")) else file
+    if not path.startswith("/"):
+        raise ValueError(f"{file!r} is no absolute path; write /store/... or root://HOST//store/...")
+    return f"root://{host}/{path}"

@@ -1,0 +1,158 @@
+"""Remote data through the cache: real XRootD on both sides, and the origin stopped to see who answers."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local import origin, samples
+from tests.e2e.facility import execute, kubectl, pod_name, reaches, wait_for
+from tests.e2e.samples import dimuon_counts
+from tests.e2e.server import KernelError, Server
+
+ANALYSIS = Path(__file__).with_name("dimuon.py")
+CACHE = "xcache-0"
+DATASETS = {"dimuon": "nano_dimuon.root", "dy": "nano_dy.root"}
+ANALYSE = f"""
+import importlib, time, dimuon, xcache
+importlib.reload(dimuon)
+
+start = time.monotonic()
+files = {{name: xcache.url(f"{origin.FOLDER}/{{file}}") for name, file in {DATASETS!r}.items()}}
+histograms = dimuon.analyse(client, files)
+seconds = time.monotonic() - start
+counts = {{name: histogram.values().astype(int).tolist() for name, histogram in histograms.items()}}
+"""
+COMMAND = """
+import subprocess, xcache
+def run(*words):
+    done = subprocess.run(words, capture_output=True, text=True, timeout=120)
+    return [done.returncode, done.stdout + done.stderr]
+"""
+
+
+def in_origin(*words: str) -> str:
+    """Run a command in the origin's pod; return what it prints."""
+    command = ("exec", "deployment/origin", "--namespace=origin", "--", *words)
+    return kubectl(*command).stdout
+
+
+def sent_by_origin() -> int:
+    """Return the bytes that the origin has sent since it was started."""
+    told = in_origin("xrdfs", "localhost", "query", "stats", "l")
+    (out,) = re.findall(r'<stats id="link">.*?<out>(\d+)</out>', told)
+    return int(out)
+
+
+def scale_origin(replicas: int) -> None:
+    """Stop or start the origin."""
+    kubectl("scale", "deployment/origin", "--namespace=origin", f"--replicas={replicas}")
+    kubectl("rollout", "status", "deployment/origin", "--namespace=origin", "--timeout=120s")
+    listed = ("get", "pods", "--namespace=origin", "--output=name")
+    wait_for("the origin's pods", lambda: len(kubectl(*listed).stdout.split()) == replicas, 90)
+
+
+@pytest.fixture
+def stopped_origin() -> Iterator[None]:
+    """The origin is away; afterwards it is back."""
+    scale_origin(0)
+    yield
+    scale_origin(1)
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, list[int]]:
+    """Counts by a calculation that shares no code with the analysis."""
+    files = samples.fetch()
+    return {name: dimuon_counts(files[file]) for name, file in DATASETS.items()}
+
+
+@pytest.fixture(scope="module")
+def cold(notebook: Server, cluster: str, figures: dict[str, Any]) -> dict[str, Any]:
+    """The analysis with an empty cache: counts, and the bytes that the origin sent for it."""
+    assert cluster
+    execute(CACHE, "sh", "-c", "rm -rf /cache/names/* /cache/meta/* /cache/data/*")
+    kubectl("delete", "pod", CACHE)
+    kubectl("rollout", "status", "statefulset/xcache", "--timeout=120s")
+    notebook.upload(ANALYSIS)
+    before = sent_by_origin()
+    counts, seconds = notebook.value(ANALYSE, "[counts, seconds]", seconds=600)
+    figures["dimuon analysis through a cold cache (s)"] = round(seconds, 1)
+    return {"counts": counts, "sent": sent_by_origin() - before}
+
+
+def test_the_analysis_reads_through_the_cache_and_is_right(
+    cold: dict[str, Any], expected: dict[str, list[int]]
+) -> None:
+    assert cold["counts"] == expected
+    # Blocks and no whole files, but more than the columns alone.
+    assert cold["sent"] > 50_000
+
+
+def test_sessions_and_workers_reach_the_cache_and_not_the_origin(cold: dict[str, Any]) -> None:
+    assert cold
+    for component in ("session", "dask-worker"):
+        pod = pod_name(component)
+        assert reaches(pod, "xcache", 1094)
+        assert not reaches(pod, origin.HOST, 1094)
+
+
+def test_the_second_run_asks_nothing_of_the_origin(
+    cold: dict[str, Any], notebook: Server, expected: dict[str, list[int]], figures: dict[str, Any]
+) -> None:
+    before = sent_by_origin()
+    counts, seconds = notebook.value(ANALYSE, "[counts, seconds]", seconds=600)
+    figures["dimuon analysis through a warm cache (s)"] = round(seconds, 1)
+    assert counts == expected
+    assert sent_by_origin() - before < cold["sent"] / 10
+
+
+@pytest.mark.usefixtures("stopped_origin")
+def test_a_restarted_cache_serves_what_it_has_while_the_origin_is_away(
+    cold: dict[str, Any], notebook: Server, expected: dict[str, list[int]]
+) -> None:
+    assert cold
+    kubectl("delete", "pod", CACHE)
+    kubectl("rollout", "status", "statefulset/xcache", "--timeout=120s")
+    assert notebook.value(ANALYSE, "counts", seconds=600) == expected
+
+
+@pytest.mark.usefixtures("stopped_origin")
+def test_what_is_not_cached_is_an_error_and_no_hang_while_the_origin_is_away(
+    cold: dict[str, Any], notebook: Server
+) -> None:
+    assert cold
+    start = time.monotonic()
+    with pytest.raises(KernelError):
+        notebook.run(f"import uproot; uproot.open(xcache.url('{origin.FOLDER}/other.root'))", seconds=300)
+    assert time.monotonic() - start < 240
+
+
+def test_a_whole_file_comes_through_xrdcp_as_it_is(cold: dict[str, Any], notebook: Server) -> None:
+    assert cold
+    copy = f"run('xrdcp', '-f', xcache.url('{origin.FOLDER}/nano_dy.root'), '/tmp/copy.root')"
+    assert notebook.value(COMMAND, copy)[0] == 0
+    digest = "hashlib.sha256(open('/tmp/copy.root', 'rb').read()).hexdigest()"
+    assert notebook.value("import hashlib", digest) == samples.SHA256["nano_dy.root"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "'xrdcp', '/tmp/copy.root', xcache.url('/eos/opendata/coffea/mine.root')",
+        "'xrdfs', 'xcache', 'rm', '/eos/opendata/coffea/nano_dy.root'",
+        "'xrdfs', 'xcache', 'mkdir', '/eos/opendata/mine'",
+        "'xrdcp', '-f', 'root://xcache//etc/passwd', '/tmp/passwd'",
+        "'xrdcp', '-f', 'root://xcache//root://origin.origin//eos/opendata/coffea/nano_dy.root', '/tmp/open'",
+    ],
+)
+def test_writes_and_other_paths_are_refused(cold: dict[str, Any], notebook: Server, words: str) -> None:
+    assert cold
+    status, said = notebook.value(COMMAND, f"run({words})")
+    assert status != 0
+    assert re.search(r"denied|not permitted|read.?only|not allowed|invalid|unauthorized", said, re.I), said
