@@ -62,21 +62,26 @@ def server(origin: str) -> str:
     return origin if ":" in origin else f"{origin}:{PORT}"
 
 
+def kibibytes(amount: float) -> str:
+    """Return bytes in XRootD's spelling; of a number without a letter some directives take a fraction."""
+    return f"{int(amount) // 1024}k"
+
+
 def config(settings: XCacheSettings, site: str) -> str:
     """Return the server's configuration; ``site`` is the name it gives in its monitoring."""
     size = bytes_of(settings.size)
-    low, high = int(size * settings.low_watermark), int(size * settings.high_watermark)
+    low, high = size * settings.low_watermark, size * settings.high_watermark
     return CONFIG.substitute(
         prefix=settings.prefix,
         origin=server(settings.origin),
         site=site,
-        memory=bytes_of(settings.memory),
-        block=bytes_of(settings.block_size),
+        memory=kibibytes(bytes_of(settings.memory)),
+        block=kibibytes(bytes_of(settings.block_size)),
         prefetch=settings.prefetch,
         # What a full file system, ours or not, may take from us: half of what we keep.
-        base=low // 2,
-        low=low,
-        high=high,
+        base=kibibytes(low / 2),
+        low=kibibytes(low),
+        high=kibibytes(high),
         port=PORT,
     )
 

@@ -155,4 +155,6 @@ def test_writes_and_other_paths_are_refused(cold: dict[str, Any], notebook: Serv
     assert cold
     status, said = notebook.value(COMMAND, f"run({words})")
     assert status != 0
-    assert re.search(r"denied|not permitted|read.?only|not allowed|invalid|unauthorized", said, re.I), said
+    assert re.search(
+        r"denied|disallowed|not permitted|read.?only|not allowed|invalid|unauthorized", said, re.I
+    ), said

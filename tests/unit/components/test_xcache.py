@@ -30,11 +30,12 @@ def test_an_origin_has_the_protocols_port_unless_it_says_another() -> None:
 
 def test_sizes_are_bytes_and_watermarks_are_of_the_caches_own_size() -> None:
     directives = lines(size="10Gi", low_watermark=0.5, high_watermark=0.75, memory="2Gi", block_size="256Ki")
-    assert f"pfc.ram {2 * 2**30}" in directives
-    assert f"pfc.blocksize {256 * 2**10}" in directives
+    assert f"pfc.ram {2 * 2**20}k" in directives
+    assert "pfc.blocksize 256k" in directives
     (usage,) = [line.split() for line in directives if line.startswith("pfc.diskusage")]
-    base, low, high = (int(word) for word in usage[4:7])
-    assert (low, high) == (5 * 2**30, 15 * 2**29)
+    # A number without a letter would be a fraction.
+    base, low, high = (int(word.removesuffix("k")) for word in usage[4:7] if word.endswith("k"))
+    assert (low, high) == (5 * 2**20, 15 * 2**19)
     assert 0 < base < low < high
 
 
