@@ -77,6 +77,10 @@ def test_a_context_of_the_user_s_gets_no_values_of_the_one_machine_cluster() -> 
         "config": {
             "coffea-casa:kubernetes": {"context": "coffea-casa-local"},
             "coffea-casa:public": {"nodePort": 30443},
+            "coffea-casa:xcache": {
+                "origin": "origin.origin.svc.cluster.local",
+                "originCidrs": ["10.244.0.0/16"],
+            },
         }
     }
 
