@@ -26,7 +26,7 @@ def fetch() -> dict[str, Path]:
     """Return the files by name; raise StepError where one is not what it should be."""
     if not all((directory() / name).exists() for name in SHA256):
         directory().mkdir(parents=True, exist_ok=True)
-        source = ["--no-deps", "--no-binary=:all:", f"--dest={directory()}", f"coffea=={VERSION}"]
+        source = ["--no-deps", "--no-binary=coffea", f"--dest={directory()}", f"coffea=={VERSION}"]
         program = venv.directory() / "bin" / "python"
         run("downloading the samples", [program, "-m", "pip", "download", *source], log("samples"))
         archive = directory() / f"coffea-{VERSION}.tar.gz"
