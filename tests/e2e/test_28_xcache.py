@@ -141,6 +141,23 @@ def test_a_whole_file_comes_through_xrdcp_as_it_is(cold: dict[str, Any], noteboo
     assert notebook.value("import hashlib", digest) == samples.SHA256["nano_dy.root"]
 
 
+READERS = 30
+MANY = f"""
+import hashlib, subprocess, xcache
+address = xcache.url("{origin.FOLDER}/nano_dimuon.root")
+readers = [subprocess.Popen(["xrdcp", "-s", "-f", address, f"/tmp/copy-{{i}}"]) for i in range({READERS})]
+statuses = {{reader.wait(120) for reader in readers}}
+read = {{hashlib.sha256(open(f"/tmp/copy-{{i}}", "rb").read()).hexdigest() for i in range({READERS})}}
+"""
+
+
+def test_many_readers_at_once_all_get_the_right_bytes(cold: dict[str, Any], notebook: Server) -> None:
+    assert cold
+    statuses, read = notebook.value(MANY, "[list(statuses), list(read)]", seconds=300)
+    assert statuses == [0]
+    assert read == [samples.SHA256["nano_dimuon.root"]]
+
+
 @pytest.mark.parametrize(
     "words",
     [
