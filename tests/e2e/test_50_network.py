@@ -43,6 +43,10 @@ REFUSED = (
     Refused("dask-worker", "dask-router", 8000, "session"),
     Refused("dask-router", "hub", 8081, "proxy"),
     Refused("identity", "hub", 8081, "proxy"),
+    Refused("hub", "xcache", 1094, "session"),
+    Refused("proxy", "xcache", 1094, "dask-worker"),
+    Refused("xcache", "hub", 8081, "session"),
+    Refused("xcache", KUBERNETES, 443, "hub"),
 )
 
 
