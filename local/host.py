@@ -161,8 +161,7 @@ def join(pid: int) -> None:
     for name, value in KERNEL.items():
         sysctl(name).write_text(value)
     if not joined(pid):
-        # A killed cluster leaves its device behind for as long as the kernel takes to end its namespace.
-        answer(["ip", "link", "delete", LINK])
+        remove_link()
         _do("ip", "link", "add", LINK, "type", "veth", "peer", "name", UPLINK, "netns", str(pid))
         _do("ip", "address", "add", f"{HOST_ADDRESS}/30", "dev", LINK)
         _do("ip", "link", "set", LINK, "up")
@@ -170,6 +169,17 @@ def join(pid: int) -> None:
         sysctl(f"net.ipv4.conf.{LINK}.route_localnet").write_text("1")
     for words in rules_missing():
         _do(*words)
+
+
+def remove_link() -> None:
+    """Remove the machine's end of the pair of devices, if it is there.
+
+    It goes with the cluster's namespace, but only when the kernel gets round to that: it may
+    still be there long after a crash, and go between a look at it and its removal.
+    """
+    answer(["ip", "link", "delete", LINK])
+    if (Path("/sys/class/net") / LINK).exists():
+        raise StepError(f"the network device {LINK} cannot be removed: try ip link delete {LINK}")
 
 
 def joined(pid: int) -> bool:
@@ -190,8 +200,7 @@ def rules_missing() -> list[list[str]]:
 
 def leave(file: Path) -> None:
     """Put back what ``record`` wrote down; the devices went away with the cluster's namespace."""
-    if (Path("/sys/class/net") / LINK).exists():
-        _do("ip", "link", "delete", LINK)
+    remove_link()
     for table, rule in marked(answer(["iptables-save"]) or ""):
         _do("iptables", "-w", "-t", table, "-D", *rule)
     if not file.exists():

@@ -31,6 +31,9 @@ try:
         host.join(process.pid)  # again, with nothing to do
     assert not host.joined(first.pid)  # its device went with the pair
     print(subprocess.check_output(["ip", "-brief", "address", "show", host.LINK], text=True))
+    host.remove_link()
+    host.remove_link()  # again, with nothing to do
+    assert not host.joined(second.pid)
 finally:
     first.kill()
     second.kill()
