@@ -178,7 +178,7 @@ def remove_link() -> None:
     still be there long after a crash, and go between a look at it and its removal.
     """
     answer(["ip", "link", "delete", LINK])
-    if (Path("/sys/class/net") / LINK).exists():
+    if answer(["ip", "link", "show", LINK]) is not None:
         raise StepError(f"the network device {LINK} cannot be removed: try ip link delete {LINK}")
 
 
