@@ -54,6 +54,7 @@ class Dimuon(processor.ProcessorABC):
 
 def ship(client: Client, files: Mapping[str, str]) -> dict[str, str]:
     """Put files of this notebook's on the workers; return where they are there, by the same names."""
+    client.upload_file(__file__)  # the plugin itself
     client.register_plugin(Files(*files.values()))
     return {name: str(WORKER_DATA / Path(file).name) for name, file in files.items()}
 
