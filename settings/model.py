@@ -196,7 +196,7 @@ class XCache:
     high_watermark: float = 0.9
     """Part of the size above which files are thrown away, least recently read first; at most 0.95."""
     low_watermark: float = 0.8
-    """Part of the size down to which files are thrown away; below highWatermark."""
+    """Part of the size down to which files are thrown away, what was just read aside; below highWatermark."""
     block_size: str = "512Ki"
     """What is fetched from the origin at a time, 4Ki to 64Mi; small for sparse columns."""
     prefetch: int = 0
