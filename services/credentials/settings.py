@@ -1,7 +1,6 @@
-"""What the issuer is told: settings.json and public keys of the ConfigMap, private keys of the Secret.
+"""What the issuer is told: settings.json and public keys of a ConfigMap, private keys of Secrets.
 
-``COFFEA_CASA_CREDENTIALS_SETTINGS`` and ``COFFEA_CASA_CREDENTIALS_SECRETS`` name other
-directories of the two.
+``COFFEA_CASA_CREDENTIALS_SETTINGS``, ``_KEYS`` and ``_TLS`` name other directories.
 """
 
 from __future__ import annotations
@@ -57,15 +56,22 @@ class Places:
 
     settings: Path
     """settings.json, ca.pem, and published-*.pem: public keys that tokens may be checked with."""
-    secrets: Path
-    """ca.key and signing.key; and, in tls/, the server's own tls.crt and tls.key."""
+    keys: Path
+    """ca.key and signing.key."""
+    tls: Path
+    """The server's own tls.crt and tls.key."""
 
     @classmethod
     def of_environment(cls) -> Places:
         """Return the deployment's places, or those that the environment names."""
+
+        def place(name: str, usual: str) -> Path:
+            return Path(os.environ.get(f"COFFEA_CASA_CREDENTIALS_{name}", usual))
+
         return cls(
-            settings=Path(os.environ.get("COFFEA_CASA_CREDENTIALS_SETTINGS", "/etc/coffea-casa/credentials")),
-            secrets=Path(os.environ.get("COFFEA_CASA_CREDENTIALS_SECRETS", "/run/secrets/credentials")),
+            settings=place("SETTINGS", "/etc/coffea-casa/credentials"),
+            keys=place("KEYS", "/run/secrets/credentials"),
+            tls=place("TLS", "/run/secrets/tls"),
         )
 
 

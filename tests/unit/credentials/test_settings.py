@@ -32,7 +32,7 @@ def test_an_unknown_key_is_named() -> None:
 
 
 def test_a_file_that_is_not_there_or_no_json_is_named(tmp_path: Path) -> None:
-    places = Places(tmp_path, tmp_path)
+    places = Places(tmp_path, tmp_path, tmp_path)
     with pytest.raises(SettingsError, match=r"settings\.json"):
         load(places)
     (tmp_path / "settings.json").write_text("{")
@@ -46,6 +46,8 @@ def test_no_content_is_in_an_error(tmp_path: Path) -> None:
 
 
 def test_places_can_be_named_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KEYS", "TLS"):
+        monkeypatch.delenv(f"COFFEA_CASA_CREDENTIALS_{name}", raising=False)
     monkeypatch.setenv("COFFEA_CASA_CREDENTIALS_SETTINGS", "/a")
-    monkeypatch.delenv("COFFEA_CASA_CREDENTIALS_SECRETS", raising=False)
-    assert Places.of_environment() == Places(Path("/a"), Path("/run/secrets/credentials"))
+    places = Places(Path("/a"), Path("/run/secrets/credentials"), Path("/run/secrets/tls"))
+    assert Places.of_environment() == places
