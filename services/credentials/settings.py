@@ -1,0 +1,91 @@
+"""What the issuer is told: settings.json and public keys of a ConfigMap, private keys of Secrets.
+
+``COFFEA_CASA_CREDENTIALS_SETTINGS``, ``_KEYS`` and ``_TLS`` name other directories.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+
+class SettingsError(ValueError):
+    """A file is not as the deployment writes it; the message names it and shows nothing of a secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class IssuerSettings:
+    """settings.json; ``components/credentials.py`` writes it."""
+
+    issuer: str
+    """https address of the discovery documents; tokens' ``iss``."""
+    sessions: tuple[str, ...]
+    """Domains in which a session is called SLUG.DOMAIN."""
+    token_lifetime: int
+    """Seconds."""
+    certificate_lifetime: int
+    """Seconds."""
+    audience: tuple[str, ...]
+    """Whom tokens are for: the caches, by the names they have in their own configuration."""
+    data_scopes: tuple[str, ...]
+    """What tokens allow; ``{slug}`` stands for the user's label."""
+
+
+def parse(raw: Mapping[str, Any]) -> IssuerSettings:
+    """Turn the content of settings.json into IssuerSettings. Raises SettingsError for a wrong set of keys."""
+    names = {_camel(field.name): field.name for field in fields(IssuerSettings)}
+    if wrong := names.keys() ^ raw.keys():
+        raise SettingsError(f"settings.json: missing or unknown: {', '.join(sorted(wrong))}")
+    values: dict[str, Any] = {names[key]: value for key, value in raw.items()}
+    values |= {name: tuple(values[name]) for name in ("sessions", "audience", "data_scopes")}
+    return IssuerSettings(**values)
+
+
+def _camel(name: str) -> str:
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the deployment puts files."""
+
+    settings: Path
+    """settings.json, ca.pem, and published-*.pem: public keys that tokens may be checked with."""
+    keys: Path
+    """ca.key and signing.key."""
+    tls: Path
+    """The server's own tls.crt and tls.key."""
+
+    @classmethod
+    def of_environment(cls) -> Places:
+        """Return the deployment's places, or those that the environment names."""
+
+        def place(name: str, usual: str) -> Path:
+            return Path(os.environ.get(f"COFFEA_CASA_CREDENTIALS_{name}", usual))
+
+        return cls(
+            settings=place("SETTINGS", "/etc/coffea-casa/credentials"),
+            keys=place("KEYS", "/run/secrets/credentials"),
+            tls=place("TLS", "/run/secrets/tls"),
+        )
+
+
+def load(places: Places) -> IssuerSettings:
+    """Read settings.json. Raises SettingsError."""
+    try:
+        return parse(json.loads(read(places.settings / "settings.json")))
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"settings.json: {error}") from error
+
+
+def read(path: Path) -> bytes:
+    """Return a file's bytes. Raises SettingsError, which names the file."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
