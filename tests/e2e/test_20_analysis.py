@@ -48,6 +48,24 @@ def test_the_kernel_reports_errors(notebook: Server) -> None:
         notebook.run("1 / 0")
 
 
+COLLECTED = """
+import asyncio, dask_gateway
+forgotten = dask_gateway.Gateway(loop=gateway.loop)
+assert forgotten.list_clusters()
+
+async def collect():
+    forgotten.close()
+
+asyncio.run_coroutine_threadsafe(collect(), forgotten.loop.asyncio_loop).result(20)
+"""
+
+
+def test_a_forgotten_gateway_may_be_collected_on_its_own_loop(notebook: Server, cluster: str) -> None:
+    assert cluster
+    notebook.run(COLLECTED, seconds=60)
+    assert notebook.value("", "len(gateway.list_clusters())") == 1
+
+
 def test_workers_and_scheduler_are_pods_of_their_own(cluster: str) -> None:
     assert len(pods("dask-worker")) == 2
     assert pod_name("dask-scheduler") == f"dask-scheduler-{cluster.split('.')[1]}"
