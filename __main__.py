@@ -7,6 +7,7 @@ import pulumi_kubernetes as k8s
 
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
+from components.credentials import CredentialIssuer, CredentialIssuerArgs
 from components.dask_gateway import DaskGateway, DaskGatewayArgs
 from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
@@ -37,7 +38,8 @@ ca = CertificateAuthority(
         facility=facility,
         public_url=settings.public.url,
         sign_public=settings.public.tls == "facility",
-        servers=("identity",) if own_identity else (),
+        servers=("credentials", "identity") if own_identity else ("credentials",),
+        clients=("hub",),
     ),
     inside,
 )
@@ -60,12 +62,27 @@ else:
     client, identity_services = external_client(settings.identity), ()
 
 shared = [ca.contribution]
+audience = settings.public.url
 if settings.xcache:
     private = settings.network.private_cidrs
     cache = XCache(
         "xcache", XCacheArgs(facility=facility, settings=settings.xcache, private_cidrs=private), inside
     )
     shared.append(cache.contribution)
+    audience = cache.audience
+CredentialIssuer(
+    "credentials",
+    CredentialIssuerArgs(
+        facility=facility,
+        settings=settings.credentials,
+        public_url=settings.public.url,
+        audience=settings.credentials.audience or (audience,),
+        ca_certificate=ca.certificate,
+        ca_key=ca.key,
+        certificate=ca.servers["credentials"],
+    ),
+    inside,
+)
 gateway = DaskGateway(
     "dask-gateway",
     DaskGatewayArgs(

@@ -25,9 +25,11 @@ CA_KEY = "ca.pem"
 
 CA_HOURS = 10 * 365 * 24
 """Ten years: a new CA breaks whatever still trusts the old one."""
-SERVER_HOURS = 365 * 24
-SERVER_RENEWAL_HOURS = 30 * 24
-"""Servers' certificates last a year; an `up` in its last 30 days makes new ones."""
+LEAF_HOURS = 365 * 24
+LEAF_RENEWAL_HOURS = 30 * 24
+"""Servers' and clients' certificates last a year; an `up` in its last 30 days makes new ones."""
+ORGANIZATION = "Coffea-casa"
+"""Of the facility's own programs; the issuer's certificates for users have another one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,16 +44,18 @@ class CertificateAuthorityArgs:
     servers: tuple[str, ...]
     """Services of the namespace that get a certificate. It is for the public host as well: the proxy
     hands requests on with the browser's Host, and checks the certificate against that."""
+    clients: tuple[str, ...] = ()
+    """Programs of the facility that show who they are by a certificate with their name."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServerCertificate:
-    """A server's key and certificate chain, PEM."""
+    """A server's, or a client's, key and certificate chain, PEM."""
 
     key: pulumi.Output[str]
     """PKCS #8, secret."""
     chain: pulumi.Output[str]
-    """The server's certificate, then the CA's."""
+    """Its own certificate, then the CA's."""
 
     def as_secret(self) -> dict[str, pulumi.Input[str]]:
         """Return the data of a Secret of type kubernetes.io/tls."""
@@ -76,15 +80,16 @@ def public_names(url: str) -> _Names:
 
 
 class CertificateAuthority(FacilityComponent):
-    """The CA (ECDSA P-256) and the certificates of the facility's own servers.
-
-    The CA's key stays in the stack's encrypted state: no pod sees it.
-    """
+    """The CA (ECDSA P-256) and the certificates of the facility's own servers and clients."""
 
     certificate: pulumi.Output[str]
     """The CA's certificate, PEM."""
+    key: pulumi.Output[str]
+    """The CA's key, PEM, secret: for the CredentialIssuer, which signs for users, and for no other pod."""
     servers: Mapping[str, ServerCertificate]
-    """Server name to its certificate."""
+    """Server name to its certificate, for servers only."""
+    clients: Mapping[str, ServerCertificate]
+    """Client name to its certificate, for clients only."""
     contribution: SessionContribution
     """ca.pem where the upstream client looks for it."""
 
@@ -103,12 +108,12 @@ class CertificateAuthority(FacilityComponent):
             set_subject_key_id=True,
             set_authority_key_id=True,
             subject=tls.SelfSignedCertSubjectArgs(
-                common_name=f"{args.facility.namespace} certificate authority", organization="Coffea-casa"
+                common_name=f"{args.facility.namespace} certificate authority", organization=ORGANIZATION
             ),
             validity_period_hours=CA_HOURS,
             opts=self.child(protect=True),
         )
-        self.certificate = authority.cert_pem
+        self.certificate, self.key = authority.cert_pem, key.private_key_pem
         public = public_names(args.public_url)
         names = {
             server: _Names((*args.facility.service_names(server), *public.dns), public.addresses)
@@ -117,8 +122,12 @@ class CertificateAuthority(FacilityComponent):
         if args.sign_public:
             names["proxy"] = public
         self.servers = {
-            server: self._server(f"{name}-{server}", server, names[server], key, authority)
+            server: self._leaf(f"{name}-{server}", server, "server_auth", names[server], key, authority)
             for server in names
+        }
+        self.clients = {
+            client: self._leaf(f"{name}-{client}-client", client, "client_auth", _Names(), key, authority)
+            for client in args.clients
         }
         config_map(self, "ca", CA_CONFIG_MAP, {CA_KEY: self.certificate})
         self.contribution = SessionContribution(
@@ -131,10 +140,11 @@ class CertificateAuthority(FacilityComponent):
         )
         self.register_outputs({"certificate": self.certificate})
 
-    def _server(
+    def _leaf(
         self,
         name: str,
-        server: str,
+        common_name: str,
+        use: str,
         names: _Names,
         ca_key: tls.PrivateKey,
         authority: tls.SelfSignedCert,
@@ -143,7 +153,7 @@ class CertificateAuthority(FacilityComponent):
         request = tls.CertRequest(
             f"{name}-request",
             private_key_pem=key.private_key_pem,
-            subject=tls.CertRequestSubjectArgs(common_name=server, organization="Coffea-casa"),
+            subject=tls.CertRequestSubjectArgs(common_name=common_name, organization=ORGANIZATION),
             dns_names=list(names.dns),
             ip_addresses=list(names.addresses),
             opts=self.child(),
@@ -153,10 +163,10 @@ class CertificateAuthority(FacilityComponent):
             cert_request_pem=request.cert_request_pem,
             ca_private_key_pem=ca_key.private_key_pem,
             ca_cert_pem=authority.cert_pem,
-            allowed_uses=["digital_signature", "server_auth"],
+            allowed_uses=["digital_signature", use],
             set_subject_key_id=True,
-            validity_period_hours=SERVER_HOURS,
-            early_renewal_hours=SERVER_RENEWAL_HOURS,
+            validity_period_hours=LEAF_HOURS,
+            early_renewal_hours=LEAF_RENEWAL_HOURS,
             opts=self.child(),
         )
         return ServerCertificate(

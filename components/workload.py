@@ -244,10 +244,11 @@ def deployment(
     *,
     checksums: Mapping[str, pulumi.Input[str]],
     replace: bool,
+    replicas: int = 1,
     service_account: str | None = None,
     depends_on: Sequence[pulumi.Resource] = (),
 ) -> k8s.apps.v1.Deployment:
-    """Make a component's Deployment of one pod.
+    """Make a component's Deployment.
 
     ``checksums`` (name to digest of each mounted ConfigMap and Secret) make pods
     roll exactly when what they mount changes. ``replace`` ends the old pod before
@@ -258,7 +259,7 @@ def deployment(
         component,
         metadata=metadata(owner.facility, component, component),
         spec=DeploymentSpecArgs(
-            replicas=1,
+            replicas=replicas,
             revision_history_limit=3,
             selector=LabelSelectorArgs(match_labels=selector(component)),
             strategy=DeploymentStrategyArgs(type="Recreate" if replace else "RollingUpdate"),

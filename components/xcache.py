@@ -91,6 +91,8 @@ class XCache(FacilityComponent):
 
     host: str
     """DNS name of the cache."""
+    audience: str
+    """Whom a data token for the cache is for."""
     contribution: SessionContribution
     """Where sessions find the cache."""
 
@@ -146,6 +148,7 @@ class XCache(FacilityComponent):
         excepted = () if settings.origin_cidrs else args.private_cidrs
         send_to_addresses(self, COMPONENT, "origin", settings.origin_cidrs or EVERYWHERE, excepted=excepted)
         self.host = facility.service_names("xcache")[-1]
+        self.audience = f"https://{self.host}:{PORT}"
         self.contribution = SessionContribution(
             name=name,
             environment={"XCACHE_HOST": self.host},

@@ -33,6 +33,10 @@ IMAGES: Mapping[str, Image] = {
         Image("identity", inputs=("local/modules/dex",)),
         Image("gateway", inputs=("services/__init__.py", "services/gateway", "requirements/gateway.txt")),
         Image("router"),
+        Image(
+            "credentials",
+            inputs=("services/__init__.py", "services/credentials", "requirements/credentials.txt"),
+        ),
         Image("xrootd", inputs=("requirements/xrootd.txt",)),
         Image("xcache", base="xrootd"),
         Image("session", inputs=("requirements/session.txt",)),

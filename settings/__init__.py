@@ -4,6 +4,7 @@ from settings.errors import SettingsError
 from settings.loader import load
 from settings.model import (
     Access,
+    Credentials,
     DaskGateway,
     Hub,
     Identity,
@@ -21,6 +22,7 @@ from settings.model import (
 
 __all__ = [
     "Access",
+    "Credentials",
     "DaskGateway",
     "Hub",
     "Identity",

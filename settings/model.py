@@ -182,6 +182,22 @@ class DaskGateway:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """What a user's session shows to caches and other servers: a data token and two certificates."""
+
+    token_lifetime: int = 21600
+    """Seconds a data token lives, 60 to 86400; sessions get a new one long before."""
+    certificate_lifetime: int = 604800
+    """Seconds a user's certificates live, 3600 to 2592000; not below tokenLifetime."""
+    key_generation: int = 1
+    """Number of the key that signs data tokens, from 1 on; raise it by one to rotate keys."""
+    data_scopes: tuple[str, ...] = ("storage.read:/",)
+    """What a data token allows, as storage.read:/PATH; {slug} in a path is the user's own label."""
+    audience: tuple[str, ...] = ()
+    """Whom a data token is for, as the caches' own configuration says it; none means the facility's cache."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class XCache:
     """A cache of remote data beside the sessions (XRootD's proxy file cache), open to all users alike."""
 
@@ -249,6 +265,8 @@ class Settings:
     """Users' notebook servers."""
     dask_gateway: DaskGateway = DaskGateway()
     """Dask clusters in Kubernetes."""
+    credentials: Credentials = Credentials()
+    """What a user's session shows to caches and other servers: a data token and two certificates."""
     xcache: XCache | None = None
     """A cache of remote data; none means sessions read from the origin themselves."""
     network: Network = Network()

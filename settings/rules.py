@@ -26,6 +26,13 @@ IMAGE = re.compile(
 """The reference grammar of the OCI distribution project, but for what would be allowed and never is seen."""
 ORIGIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
 PREFIX = re.compile(r"(/[A-Za-z0-9_.+-]+)+")
+SCOPE = re.compile(r"storage\.(read|create|modify|stage):(/|(/([A-Za-z0-9_.+-]|\{slug\})+)+)")
+"""WLCG Common JWT Profiles 1.0, "Capability-based authorization", with paths that need no escape."""
+AUDIENCE = re.compile(
+    r"[a-z][a-z0-9+.-]*://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9_./-]*)?"
+)
+ANYBODY = ("https://wlcg.cern.ch/jwt/v1/any", "any")
+"""Audiences, in lower case, that every verifier takes: of the WLCG profile, and of SciTokens 2.0."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 PLACEHOLDER = re.compile(r"change_?me|replace_?me|^<[^>]+>$", re.IGNORECASE)
 LOCALHOSTS = ("localhost", "127.0.0.1", "::1")
@@ -46,6 +53,7 @@ def check(settings: Settings, raw: Mapping[str, object], *, has_secret: bool) ->
         *hub(settings),
         *session(settings),
         *dask_gateway(settings),
+        *credentials(settings),
         *xcache(settings),
         *network(settings),
     ]
@@ -373,6 +381,56 @@ def _size_between(key: str, value: str, low: str, high: str) -> Problems:
         yield from wrong
     elif not bytes_of(low) <= bytes_of(value) <= bytes_of(high):
         yield Problem(key, f"{value!r} is out of range", f"write {low} to {high}")
+
+
+def credentials(settings: Settings) -> Problems:
+    value = settings.credentials
+    lifetimes = [
+        *_between("credentials.tokenLifetime", value.token_lifetime, 60, 86400, "seconds"),
+        *_between("credentials.certificateLifetime", value.certificate_lifetime, 3600, 2592000, "seconds"),
+    ]
+    yield from lifetimes
+    if not lifetimes and value.certificate_lifetime < value.token_lifetime:
+        yield Problem(
+            "credentials.certificateLifetime",
+            f"{value.certificate_lifetime} is less than credentials.tokenLifetime {value.token_lifetime}",
+            "write at least credentials.tokenLifetime",
+        )
+    if value.key_generation < 1:
+        yield Problem("credentials.keyGeneration", f"{value.key_generation} is too small", "write 1 or more")
+    yield from _scopes("credentials.dataScopes", value.data_scopes)
+    yield from _audience("credentials.audience", value.audience)
+
+
+def _scopes(key: str, scopes: tuple[str, ...]) -> Problems:
+    if not scopes:
+        yield Problem(key, "is empty", "write storage.read:/ or a path below it")
+    for index, scope in enumerate(scopes):
+        path = scope.partition(":")[2]
+        if not SCOPE.fullmatch(scope) or {".", ".."} & set(path.split("/")):
+            yield Problem(f"{key}[{index}]", f"{scope!r} is no scope", "write storage.read:/PATH")
+    yield from _once(key, scopes)
+
+
+def _audience(key: str, audience: tuple[str, ...]) -> Problems:
+    for index, name in enumerate(audience):
+        if name.lower().rstrip("/") in ANYBODY:
+            yield Problem(
+                f"{key}[{index}]", f"{name!r} is for every cache in the world", "write the caches' own names"
+            )
+        elif not AUDIENCE.fullmatch(name):
+            yield Problem(
+                f"{key}[{index}]",
+                f"{name!r} is no address",
+                "write https://HOST:PORT, as the cache's configuration has it",
+            )
+    yield from _once(key, audience)
+
+
+def _once(key: str, listed: tuple[str, ...]) -> Problems:
+    for text, count in Counter(listed).items():
+        if count > 1:
+            yield Problem(key, f"{text!r} is there {count} times", "write it once")
 
 
 def xcache(settings: Settings) -> Problems:

@@ -15,8 +15,9 @@ from services.credentials.keys import ALGORITHM, SigningKey
 from services.credentials.person import Person
 from services.credentials.settings import IssuerSettings
 
-ANYBODY = "https://wlcg.cern.ch/jwt/v1/any"
-"""The profile's audience "any": every verifier takes such a token, whatever it is configured to want."""
+ANYBODY = ("https://wlcg.cern.ch/jwt/v1/any", "any")
+"""Audiences, in lower case, that verifiers take whatever they are configured to want: the profile's own,
+and that of SciTokens 2.0."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def data_token(signing: SigningKey, person: Person, settings: IssuerSettings, no
     Raises ValueError for an audience that is missing or means anybody, and for no scope.
     """
     audience = list(settings.audience)
-    if not audience or ANYBODY in audience:
+    if not audience or any(name.lower().rstrip("/") in ANYBODY for name in audience):
         raise ValueError("a data token must say whom it is for, by name")
     if not settings.data_scopes:
         raise ValueError("a data token must say what it allows")

@@ -23,6 +23,8 @@ INTENDED: Flows = {
     # Its log-in, and the question whether its services answer.
     ("hub", "identity"): {5556},
     ("hub", "dask-router"): {8000},
+    # Users' credentials: nobody else may even knock.
+    ("hub", "credentials"): {8443},
     ("session", "hub"): {8081},
     ("session", "dask-router"): {8000, 8786},
     ("dask-router", "dask-gateway-api"): {8000, 8001},
@@ -94,6 +96,12 @@ def test_a_flow_open_on_one_side_is_noticed(opendata: Recorded, policy: str) -> 
         ("dask-router", "hub", 8081),
         ("dask-router", "session", 8888),
         ("identity", "hub", 8081),
+        ("session", "credentials", 8443),
+        ("session", "credentials", 8444),
+        ("dask-worker", "credentials", 8443),
+        ("proxy", "credentials", 8443),
+        ("credentials", "hub", 8081),
+        ("credentials", "session", 8888),
         ("dask-gateway-api", "session", 8888),
     ],
 )

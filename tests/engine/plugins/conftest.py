@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from local.paths import ROOT
 from local.plugins import server
 
 PROGRAM = Path(__file__).parent / "program"
@@ -33,6 +34,7 @@ class Stack:
         return {
             **os.environ,
             "PATH": ":".join(places),
+            "PYTHONPATH": str(ROOT),
             "PULUMI_HOME": str(self.directory / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.directory}/backend",
             "PULUMI_CONFIG_PASSPHRASE": "of a test",

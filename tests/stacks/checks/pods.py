@@ -57,7 +57,9 @@ def runtime_settings(resources: Sequence[Resource]) -> Iterator[tuple[str, Json]
         )
         if text:
             settings: Json = json.loads(text)
-            yield resource.metadata_name, settings.get("session", settings)
+            of_pods = settings.get("session", settings)
+            if "volumes" in of_pods:
+                yield resource.metadata_name, of_pods
 
 
 def runtime_pods(resources: Sequence[Resource]) -> list[Pod]:

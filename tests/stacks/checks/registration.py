@@ -99,7 +99,8 @@ def irreplaceable(resource: Resource) -> bool:
         # A user's password goes with the user, without anybody having to unprotect it first.
         return not resource.name.startswith("identity-password-")
     if resource.type.startswith("tls:"):
-        return resource.name in ("ca-key", "ca-certificate")
+        # The first generation; of a later one, the last key is let go.
+        return resource.name in ("ca-key", "ca-certificate", "credentials-signing-key-1")
     return resource.kind == "Namespace" or resource.metadata_name == "hub-db"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from services.credentials.keys import SigningKey
 from services.credentials.token import ANYBODY, DataToken, data_token
+from settings import rules
 from tests.unit.credentials.conftest import ADA, CACHE, ISSUER, SETTINGS
 
 
@@ -71,10 +72,17 @@ def test_another_cache_refuses_the_token(signing: SigningKey) -> None:
         claims(signing, minted(signing), "https://xcache.elsewhere.example.org:1094")
 
 
-@pytest.mark.parametrize("audience", [(ANYBODY,), (CACHE, ANYBODY), ()])
+WLCG = "https://wlcg.cern.ch/jwt/v1/any"
+
+
+@pytest.mark.parametrize("audience", [(WLCG,), (CACHE, WLCG), (f"{WLCG}/",), (WLCG.upper(),), ("ANY",), ()])
 def test_no_token_is_for_anybody(signing: SigningKey, audience: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="whom it is for"):
         minted(signing, audience=audience)
+
+
+def test_settings_and_issuer_agree_on_who_is_anybody() -> None:
+    assert ANYBODY == rules.ANYBODY
 
 
 def test_no_token_allows_nothing(signing: SigningKey) -> None:

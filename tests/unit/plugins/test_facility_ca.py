@@ -11,6 +11,7 @@ from cryptography import x509
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
 from local.plugins.resource import Properties
+from services.credentials import tls
 from settings import Images
 from tests.realmocks import run
 from tests.unit.plugins.conftest import Files, write
@@ -22,7 +23,11 @@ FACILITY = Facility(namespace="opendata", dns_domain="cluster.local", storage_cl
 
 def made(public_url: str, *, sign_public: bool = True) -> dict[str, Properties]:
     args = CertificateAuthorityArgs(
-        facility=FACILITY, public_url=public_url, sign_public=sign_public, servers=("identity",)
+        facility=FACILITY,
+        public_url=public_url,
+        sign_public=sign_public,
+        servers=("identity",),
+        clients=("hub",),
     )
     return run(lambda: CertificateAuthority("ca", args))
 
@@ -85,8 +90,30 @@ def test_the_proxy_has_no_certificate_where_another_authority_signs_for_the_addr
     assert not [name for name in made("https://hub.example.org", sign_public=False) if "proxy" in name]
 
 
+def test_openssl_verifies_a_client_strictly_and_as_no_server(
+    tmp_path: Path, local: dict[str, Properties]
+) -> None:
+    hub = files(local, "hub-client", tmp_path)
+    done = openssl_verify(hub, "-purpose", "sslclient")
+    assert done.returncode == 0, done.stderr
+    assert openssl_verify(hub, "-purpose", "sslserver").returncode != 0
+
+
+def test_a_server_is_no_client(tmp_path: Path, local: dict[str, Properties]) -> None:
+    assert openssl_verify(files(local, "identity", tmp_path), "-purpose", "sslclient").returncode != 0
+
+
+def test_a_clients_certificate_has_the_subject_that_the_issuer_wants(local: dict[str, Properties]) -> None:
+    certificate = x509.load_pem_x509_certificate(local["ca-hub-client-certificate"]["certPem"].encode())
+    assert [(name.rfc4514_attribute_name, name.value) for name in certificate.subject] == [
+        ("O", "Coffea-casa"),
+        ("CN", "hub"),
+    ]
+    assert tls.HUB == (("organizationName", "Coffea-casa"), ("commonName", "hub"))
+
+
 def test_servers_are_no_authorities(local: dict[str, Properties]) -> None:
-    for server in ("identity", "proxy"):
+    for server in ("identity", "proxy", "hub-client"):
         certificate = x509.load_pem_x509_certificate(local[f"ca-{server}-certificate"]["certPem"].encode())
         assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
 

@@ -36,6 +36,17 @@ server = tls.LocallySignedCert(
     validity_period_hours=1000,
     early_renewal_hours=config.get_int("earlyRenewalHours"),
 )
+if generation := config.get_int("generation"):
+    # Here, for it takes a while and one module's tests alone need it.
+    from components.credentials import generations
+
+    for number, protect in generations(generation).items():
+        tls.PrivateKey(
+            f"signing-key-{number}",
+            algorithm="ECDSA",
+            ecdsa_curve="P256",
+            opts=pulumi.ResourceOptions(protect=protect),
+        )
 if config.get_bool("pet"):
     random.RandomPet("pet")
 
