@@ -13,6 +13,7 @@ from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
 from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
+from components.session import SessionContribution
 from components.xcache import XCache, XCacheArgs
 from settings.pulumi_config import from_pulumi
 
@@ -61,7 +62,7 @@ if own_identity:
 else:
     client, identity_services = external_client(settings.identity), ()
 
-shared = [ca.contribution]
+shared: list[SessionContribution] = []
 audience = settings.public.url
 if settings.xcache:
     private = settings.network.private_cidrs
@@ -70,7 +71,7 @@ if settings.xcache:
     )
     shared.append(cache.contribution)
     audience = cache.audience
-CredentialIssuer(
+credentials = CredentialIssuer(
     "credentials",
     CredentialIssuerArgs(
         facility=facility,
@@ -83,6 +84,7 @@ CredentialIssuer(
     ),
     inside,
 )
+shared.append(credentials.contribution)
 gateway = DaskGateway(
     "dask-gateway",
     DaskGatewayArgs(
@@ -103,6 +105,8 @@ hub = Hub(
         client=client,
         ca_certificate=ca.certificate,
         certificate=ca.servers.get("proxy"),
+        issuer_url=credentials.url,
+        issuer_client=ca.clients["hub"],
         contributions=(*shared, gateway.contribution),
         services=(*identity_services, gateway.hub_service),
     ),
