@@ -7,12 +7,14 @@ import pulumi_kubernetes as k8s
 
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
+from components.condor_bridge import CondorBridge, CondorBridgeArgs
 from components.credentials import CredentialIssuer, CredentialIssuerArgs
 from components.dask_gateway import DaskGateway, DaskGatewayArgs
 from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
 from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
+from components.network import EXECUTE, SCHEDULER, SESSION, WORKER
 from components.session import SessionContribution
 from components.xcache import XCache, XCacheArgs
 from settings.pulumi_config import from_pulumi
@@ -65,12 +67,30 @@ else:
 shared: list[SessionContribution] = []
 audience = settings.public.url
 if settings.xcache:
-    private = settings.network.private_cidrs
     cache = XCache(
-        "xcache", XCacheArgs(facility=facility, settings=settings.xcache, private_cidrs=private), inside
+        "xcache",
+        XCacheArgs(
+            facility=facility,
+            settings=settings.xcache,
+            private_cidrs=settings.network.private_cidrs,
+            readers=(SESSION, SCHEDULER, WORKER, *((EXECUTE,) if settings.pool else ())),
+        ),
+        inside,
     )
     shared.append(cache.contribution)
     audience = cache.audience
+pool = None
+if settings.pool:
+    pool = CondorBridge(
+        "condor",
+        CondorBridgeArgs(
+            facility=facility,
+            settings=settings.pool,
+            network=settings.network,
+            contributions=tuple(shared),
+        ),
+        inside,
+    )
 credentials = CredentialIssuer(
     "credentials",
     CredentialIssuerArgs(
@@ -81,6 +101,7 @@ credentials = CredentialIssuer(
         ca_certificate=ca.certificate,
         ca_key=ca.key,
         certificate=ca.servers["credentials"],
+        pool=pool.tokens if pool else None,
     ),
     inside,
 )
@@ -107,7 +128,7 @@ hub = Hub(
         certificate=ca.servers.get("proxy"),
         issuer_url=credentials.url,
         issuer_client=ca.clients["hub"],
-        contributions=(*shared, gateway.contribution),
+        contributions=(*shared, gateway.contribution, *((pool.contribution,) if pool else ())),
         services=(*identity_services, gateway.hub_service),
     ),
     inside,

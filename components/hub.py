@@ -341,7 +341,7 @@ class Hub(FacilityComponent):
             ),
             opts=self.child(),
         )
-        receive(self, SESSION, {HUB: ports(NOTEBOOK_PORT), PROXY: ports(NOTEBOOK_PORT)})
+        receive(self, SESSION, {HUB: ports(NOTEBOOK_PORT), PROXY: ports(NOTEBOOK_PORT), **pod.callers})
         send(self, SESSION, Flow(HUB, ports(HUB_PORT)))
         for flow in pod.flows:
             send(self, SESSION, flow)

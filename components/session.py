@@ -7,12 +7,13 @@ DaskGateway for schedulers and workers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from components.network import Flow
+from components.network import Flow, Ports
 
 Json = dict[str, object]
 
@@ -50,6 +51,8 @@ class SessionContribution:
     """Parts of the pod, in Kubernetes' own field names; sidecars start before the session."""
     flows: tuple[Flow, ...] = ()
     """Where the session must be able to connect to; the receiving side is the component's own."""
+    callers: Mapping[str, tuple[Ports, ...]] = field(default_factory=dict[str, "tuple[Ports, ...]"])
+    """Components that must be able to connect to the session, and its ports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +64,7 @@ class SessionPod:
     mounts: list[Json]
     sidecars: list[Json]
     flows: tuple[Flow, ...]
+    callers: dict[str, tuple[Ports, ...]]
 
 
 def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
@@ -98,6 +102,11 @@ def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
         mounts=[*files_mounts, *(mount for contribution in contributions for mount in contribution.mounts)],
         sidecars=[sidecar for contribution in contributions for sidecar in contribution.sidecars],
         flows=tuple(flow for contribution in contributions for flow in contribution.flows),
+        callers={
+            caller: allowed
+            for contribution in contributions
+            for caller, allowed in contribution.callers.items()
+        },
     )
 
 
@@ -111,7 +120,7 @@ def _taken(contribution: SessionContribution) -> Iterator[str]:
 
 
 def _volume_name(directory: str) -> str:
-    return "files-" + directory.strip("/").replace("/", "-").lower()
+    return "files-" + re.sub("[^a-z0-9]", "-", directory.strip("/").lower())
 
 
 def _volume(directory: str, files: Sequence[SessionFile]) -> Json:

@@ -12,6 +12,7 @@ import pulumi_kubernetes as k8s
 from pulumi_kubernetes.apps.v1 import (
     DeploymentSpecArgs,
     DeploymentStrategyArgs,
+    RollingUpdateDeploymentArgs,
     StatefulSetPersistentVolumeClaimRetentionPolicyArgs,
     StatefulSetSpecArgs,
 )
@@ -157,6 +158,8 @@ class Mount:
     claim: str | None = None
     memory_dir: bool = False
     """An empty directory that lives as long as the pod."""
+    size: str = "256Mi"
+    """What the empty directory may take, a Kubernetes quantity."""
     template: bool = False
     """A volume of the pod's own, from its StatefulSet's claim template of the same name."""
 
@@ -171,7 +174,7 @@ class Mount:
             persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=self.claim)
             if self.claim
             else None,
-            empty_dir=EmptyDirVolumeSourceArgs(size_limit="256Mi") if self.memory_dir else None,
+            empty_dir=EmptyDirVolumeSourceArgs(size_limit=self.size) if self.memory_dir else None,
         )
 
     def mount(self) -> VolumeMountArgs:
@@ -214,8 +217,10 @@ class Container:
     mounts: Sequence[Mount] = ()
 
 
-def _container(facility: Facility, container: Container) -> ContainerArgs:
+def _container(facility: Facility, container: Container, *, sidecar: bool = False) -> ContainerArgs:
     return ContainerArgs(
+        # What makes an init container a sidecar (Kubernetes, "Sidecar Containers").
+        restart_policy="Always" if sidecar else None,
         name=container.name,
         image=facility.image(container.image),
         image_pull_policy=facility.images.pull_policy,
@@ -247,14 +252,20 @@ def deployment(
     replicas: int = 1,
     service_account: str | None = None,
     depends_on: Sequence[pulumi.Resource] = (),
+    sidecars: Sequence[Container] = (),
+    grace_seconds: int | None = None,
+    surge: bool = True,
 ) -> k8s.apps.v1.Deployment:
     """Make a component's Deployment.
 
     ``checksums`` (name to digest of each mounted ConfigMap and Secret) make pods
     roll exactly when what they mount changes. ``replace`` ends the old pod before
     the new one starts, for programs that keep state or own a volume. Only pods with
-    a ``service_account`` get a token for the Kubernetes API.
+    a ``service_account`` get a token for the Kubernetes API. ``sidecars`` start before
+    the containers; ``grace_seconds`` is how long a pod may take to end. Without ``surge``
+    pods are replaced one by one, for pods that fill their nodes.
     """
+    rolling = None if replace or surge else RollingUpdateDeploymentArgs(max_surge=0, max_unavailable=1)
     return k8s.apps.v1.Deployment(
         component,
         metadata=metadata(owner.facility, component, component),
@@ -262,8 +273,12 @@ def deployment(
             replicas=replicas,
             revision_history_limit=3,
             selector=LabelSelectorArgs(match_labels=selector(component)),
-            strategy=DeploymentStrategyArgs(type="Recreate" if replace else "RollingUpdate"),
-            template=_template(owner, component, containers, checksums, service_account),
+            strategy=DeploymentStrategyArgs(
+                type="Recreate" if replace else "RollingUpdate", rolling_update=rolling
+            ),
+            template=_template(
+                owner, component, containers, checksums, service_account, sidecars, grace_seconds
+            ),
         ),
         opts=_patient(owner, depends_on),
     )
@@ -314,9 +329,11 @@ def _template(
     containers: Sequence[Container],
     checksums: Mapping[str, pulumi.Input[str]],
     service_account: str | None,
+    sidecars: Sequence[Container] = (),
+    grace_seconds: int | None = None,
 ) -> PodTemplateSpecArgs:
     facility = owner.facility
-    mounts = {mount.name: mount for container in containers for mount in container.mounts}
+    mounts = {mount.name: mount for container in (*sidecars, *containers) for mount in container.mounts}
     annotations: dict[str, pulumi.Input[str]] = {
         f"checksum/{name}": digest for name, digest in sorted(checksums.items())
     }
@@ -328,6 +345,8 @@ def _template(
             enable_service_links=False,
             image_pull_secrets=pull_secrets(facility),
             security_context=pod_security(),
+            termination_grace_period_seconds=grace_seconds,
+            init_containers=[_container(facility, container, sidecar=True) for container in sidecars] or None,
             containers=[_container(facility, container) for container in containers],
             volumes=[mount.volume() for mount in mounts.values() if not mount.template] or None,
         ),

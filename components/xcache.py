@@ -55,6 +55,8 @@ class XCacheArgs:
     settings: XCacheSettings
     private_cidrs: tuple[str, ...]
     """Addresses that an origin has only where the settings say so."""
+    readers: tuple[str, ...] = (SESSION, SCHEDULER, WORKER)
+    """Components that run users' code."""
 
 
 def server(origin: str) -> str:
@@ -141,7 +143,7 @@ class XCache(FacilityComponent):
         receive(
             self,
             COMPONENT,
-            {caller: ports(PORT) for caller in (SESSION, SCHEDULER, WORKER)},
+            {caller: ports(PORT) for caller in args.readers},
             outgoing=False,
         )
         # An origin sends its readers on to servers of its own, at ports of its own.

@@ -40,6 +40,8 @@ IMAGES: Mapping[str, Image] = {
         Image("xrootd", inputs=("requirements/xrootd.txt",)),
         Image("xcache", base="xrootd"),
         Image("session", inputs=("requirements/session.txt",)),
+        Image("condor"),
+        Image("execute", base="session", inputs=("images/condor/bin",)),
     )
 }
 

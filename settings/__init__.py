@@ -4,13 +4,16 @@ from settings.errors import SettingsError
 from settings.loader import load
 from settings.model import (
     Access,
+    CondorWorker,
     Credentials,
     DaskGateway,
+    ExecuteNodes,
     Hub,
     Identity,
     Images,
     Kubernetes,
     Network,
+    Pool,
     Profile,
     Public,
     Session,
@@ -22,13 +25,16 @@ from settings.model import (
 
 __all__ = [
     "Access",
+    "CondorWorker",
     "Credentials",
     "DaskGateway",
+    "ExecuteNodes",
     "Hub",
     "Identity",
     "Images",
     "Kubernetes",
     "Network",
+    "Pool",
     "Profile",
     "Public",
     "Session",

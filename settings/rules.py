@@ -481,7 +481,7 @@ def pool(settings: Settings) -> Problems:
     if value.signing_key is not None:
         yield Problem(
             "pool.signingKey",
-            "would put the key of a pool here, with which this facility is everybody there: root, and its users",
+            "would put a pool's key here, with which this facility is everybody there: its users, and root",
             "take it out; an embedded pool makes its own key, flock needs one token of the site's for READ, "
             "ADVERTISE_MASTER and ADVERTISE_SCHEDD, remote needs tokens of the users' own",
         )
@@ -501,7 +501,9 @@ def _pool_domains(value: Pool) -> Problems:
     if value.trust_domain == value.uid_domain:
         # An execute node is execute@TRUST_DOMAIN, and a user may be called so.
         yield Problem(
-            "pool.uidDomain", "is pool.trustDomain", "write another one, such as users.DOMAIN, for users' names"
+            "pool.uidDomain",
+            "is pool.trustDomain",
+            "write another one, such as users.DOMAIN, for users' names",
         )
 
 
@@ -511,13 +513,15 @@ def _nodes(value: Pool) -> Problems:
     yield from _between("pool.nodes.cores", nodes.cores, 1, 1024, "cores")
     yield from _between("pool.nodes.coresRequest", nodes.cores_request, 0.01, 1024, "cores")
     yield from _at_most(
-        "pool.nodes.coresRequest", nodes.cores_request, nodes.cores, str(nodes.cores_request), "pool.nodes.cores"
+        "pool.nodes.coresRequest",
+        nodes.cores_request,
+        nodes.cores,
+        str(nodes.cores_request),
+        "pool.nodes.cores",
     )
     yield from _between("pool.nodes.drainSeconds", nodes.drain_seconds, 0, 3600, "seconds")
     yield from _between("pool.worker.cores", worker.cores, 1, 1024, "cores")
-    yield from _at_most(
-        "pool.worker.cores", worker.cores, nodes.cores, str(worker.cores), "pool.nodes.cores"
-    )
+    yield from _at_most("pool.worker.cores", worker.cores, nodes.cores, str(worker.cores), "pool.nodes.cores")
     sizes = [
         *_size_between("pool.nodes.memory", nodes.memory, "512Mi", "16384Gi"),
         *_size_between("pool.nodes.scratch", nodes.scratch, "1Gi", "1048576Gi"),
@@ -530,9 +534,7 @@ def _nodes(value: Pool) -> Problems:
     for key, most in (("memory", nodes.memory), ("disk", nodes.scratch)):
         size: str = getattr(worker, key)
         if bytes_of(size) > bytes_of(most):
-            yield Problem(
-                f"pool.worker.{key}", f"{size!r} is more than a node has", f"write at most {most}"
-            )
+            yield Problem(f"pool.worker.{key}", f"{size!r} is more than a node has", f"write at most {most}")
 
 
 def network(settings: Settings) -> Problems:
