@@ -15,7 +15,7 @@ Case = tuple[dict[str, Any], str, str, str]
 CASES: list[Case] = [
     ({"mode": "flock"}, "mode", "is not there yet", "write embedded"),
     ({"mode": "remote"}, "mode", "is not there yet", "write embedded"),
-    ({"mode": "open"}, "mode", "is none of", "write one of"),
+    ({"mode": "open"}, "mode", "is none of the choices", "write embedded or flock or remote"),
     ({"trustDomain": "pool example"}, "trustDomain", "is no domain", "write a name"),
     ({"trustDomain": "pool.example.org\nALLOW_WRITE=*"}, "trustDomain", "unprintable", "take them out"),
     ({"trustDomain": "$(HOME)"}, "trustDomain", "is no domain", "write a name"),
