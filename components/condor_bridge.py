@@ -126,7 +126,7 @@ class CondorBridge(FacilityComponent):
                 Container(
                     name="manager",
                     image="condor",
-                    command=["condor-daemons"],
+                    command=["with-pool-key", "condor-daemons"],
                     ports={"condor": PORT},
                     probes=_ANSWERS,
                     resources=resources("50m", "64Mi", "512Mi"),
@@ -151,7 +151,7 @@ class CondorBridge(FacilityComponent):
                 Container(
                     name="schedd",
                     image="condor",
-                    command=["condor-daemons"],
+                    command=["with-pool-key", "condor-daemons"],
                     ports={"condor": PORT},
                     probes=_ANSWERS,
                     resources=resources("100m", "128Mi", "2Gi"),
@@ -161,7 +161,12 @@ class CondorBridge(FacilityComponent):
                 Container(
                     name="orphans",
                     image="condor",
-                    command=["condor-orphans", session_domain(args.facility), str(SCHEDULER_PORT)],
+                    command=[
+                        "with-pool-key",
+                        "condor-orphans",
+                        session_domain(args.facility),
+                        str(SCHEDULER_PORT),
+                    ],
                     ports={},
                     probes=Probes(command=("test", "-f", "/run/condor/keys/POOL")),
                     resources=resources("10m", "32Mi", "128Mi"),
@@ -219,6 +224,7 @@ class CondorBridge(FacilityComponent):
                     name="token",
                     image="condor",
                     command=[
+                        "with-pool-key",
                         "condor-node-token",
                         tokens.path,
                         config.node_identity(args.settings),
