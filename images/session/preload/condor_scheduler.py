@@ -1,3 +1,5 @@
+# pyright: basic
+# Dask and cloudpickle have no types.
 """What a session's Dask scheduler does for workers on HTCondor (distributed.scheduler.preload).
 
 Workers get the user's data token with their job, and it ends long before they do. So the scheduler,
@@ -98,7 +100,7 @@ def is_open(address: str) -> bool:
 
 async def dask_setup(scheduler: Scheduler) -> None:
     """Start with the scheduler."""
-    addresses = [listener.contact_address for listener in scheduler.listeners]
+    addresses = [str(listener.contact_address) for listener in scheduler.listeners]
     if any(is_open(address) for address in addresses):
         print(PLAIN, file=sys.stderr, flush=True)
         await scheduler.close(reason="no encryption")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,7 +116,7 @@ def test_a_node_works_for_one_user_at_a_time() -> None:
 
 def test_a_node_offers_what_the_settings_say() -> None:
     nodes = ExecuteNodes(cores=3, memory="6Gi", drain_seconds=90)
-    found = values(config.execute(FACILITY, Pool(**(vars(POOL) | {"nodes": nodes})), []))
+    found = values(config.execute(FACILITY, replace(POOL, nodes=nodes), []))
     assert (found["NUM_CPUS"], found["MEMORY"], found["MachineMaxVacateTime"]) == ("3", "6144", "90")
 
 
@@ -134,7 +135,7 @@ def test_the_tools_find_their_pool_and_a_token_that_nobody_else_may_read() -> No
 
 def test_dask_is_told_certificates_sizes_and_the_spool() -> None:
     worker = CondorWorker(cores=2, memory="3584Mi", disk="8Gi")
-    told = yaml.safe_load(config.dask(Pool(**(vars(POOL) | {"worker": worker}))))
+    told = yaml.safe_load(config.dask(replace(POOL, worker=worker)))
     assert told["distributed"]["comm"]["tls"]["client"]["cert"] == "/etc/cmsaf-secrets/hostcert.pem"
     jobs = told["jobqueue"]["coffea-casa"]
     assert (jobs["cores"], jobs["memory"], jobs["disk"]) == (2, "3584MiB", "8GiB")
