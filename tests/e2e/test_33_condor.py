@@ -40,8 +40,9 @@ def run(*words, **variables):
     done = subprocess.run(words, capture_output=True, text=True, timeout=120, env=environment)
     return [done.returncode, done.stdout + done.stderr]
 
-def queue(*words):
-    status, said = run("condor_q", *words, "-af", "ClusterId")
+def queue():
+    # Removed jobs stay until their node has heard of it.
+    status, said = run("condor_q", "-constraint", "JobStatus < 3", "-af", "ClusterId")
     assert status == 0, said
     return [int(number) for number in said.split()]
 
@@ -383,6 +384,14 @@ def test_a_node_reaches_its_own_and_nobody_else(workers: Server) -> None:
     assert not reaches(node, "credentials", 8443)
 
 
+@pytest.fixture
+def room(workers: Server) -> None:
+    """A node that is free: each works for one user at a time."""
+    workers.run("pool.scale(1)")
+    wait_for("one worker", lambda: workers.value("", WORKERS) == 1, 120)
+
+
+@pytest.mark.usefixtures("room")
 def test_a_stopped_server_ends_its_cluster_and_jobs_within_a_minute(
     colleague: Person, others: Server, figures: dict[str, Any]
 ) -> None:
@@ -396,6 +405,7 @@ def test_a_stopped_server_ends_its_cluster_and_jobs_within_a_minute(
     colleague.account.start_server()
 
 
+@pytest.mark.usefixtures("room")
 def test_a_session_that_vanishes_while_the_hub_is_away_leaves_no_jobs(colleague: Person) -> None:
     server = colleague.account.start_kernel()
     server.run(TOOLS)

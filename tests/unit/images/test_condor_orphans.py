@@ -61,7 +61,7 @@ def test_workers_of_a_silent_scheduler_are_removed_and_no_other_jobs(hurried: Pa
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     removed = look(hurried, tools, port, 2)
-    assert '-constraint CoffeaCasaWorkerType =?= "dask" && Owner == "127"' in removed
+    assert 'CoffeaCasaWorkerType =?= "dask" && JobStatus != 3 && Owner == "127"' in removed
     assert 'CoffeaCasaWorkerType =?= "dask"' in (tools / "condor_q.asked").read_text()
 
 
