@@ -54,11 +54,20 @@ def test_a_worker_listens_where_the_firewall_lets_others_in(scratch: Path) -> No
 def test_a_workers_programs_find_token_and_cas(scratch: Path) -> None:
     lines = start(scratch, DASK, "/bin/sh", "-c", "env; :").stdout.splitlines()
     said = {name: value for name, _, value in (line.partition("=") for line in lines)}
-    assert said["BEARER_TOKEN_FILE"] == f"{scratch}/access_token"
-    assert (scratch / "access_token").stat().st_mode & 0o777 == 0o600
+    token = Path(said["BEARER_TOKEN_FILE"])
+    assert token.read_text() == "token"
+    assert token.stat().st_mode & 0o777 == 0o600
     assert Path(said["X509_CERT_FILE"]).read_text().startswith("facility's CA\n")
     assert said["HOME"] == str(scratch)
     assert "PYTHONPATH" not in said
+
+
+def test_no_file_of_the_jobs_directory_is_made_or_changed_which_would_be_sent_back(scratch: Path) -> None:
+    before = {file.name: file.stat().st_mtime_ns for file in scratch.iterdir()}
+    start(scratch, DASK, "/bin/sh", "-c", "env; :")
+    after = {file.name: file.stat().st_mtime_ns for file in scratch.iterdir() if file.is_file()}
+    assert before.items() <= after.items()
+    assert set(after) - set(before) == {".job.ad"}
 
 
 def test_shipped_paths_can_be_imported(scratch: Path) -> None:
