@@ -7,13 +7,14 @@ import pulumi_kubernetes as k8s
 
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
-from components.credentials import CredentialIssuer, CredentialIssuerArgs
+from components.credentials import CredentialIssuer, CredentialIssuerArgs, issuer
 from components.dask_gateway import DaskGateway, DaskGatewayArgs
 from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
 from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
-from components.xcache import XCache, XCacheArgs
+from components.xcache import NODES as CACHES
+from components.xcache import XCache, XCacheArgs, node_names
 from settings.pulumi_config import from_pulumi
 
 settings = from_pulumi()
