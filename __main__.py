@@ -13,7 +13,7 @@ from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
 from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
-from components.xcache import NODES as CACHES
+from components.session import SessionContribution
 from components.xcache import XCache, XCacheArgs, node_names
 from settings.pulumi_config import from_pulumi
 
@@ -33,13 +33,16 @@ namespace = Namespace("namespace", NamespaceArgs(facility=facility), everywhere)
 inside = pulumi.ResourceOptions(providers=[provider], depends_on=[namespace])
 
 own_identity = settings.identity.issuer is None
+authorised = settings.xcache is not None and settings.xcache.mode == "authorised"
+servers = {"credentials": True, "identity": own_identity, "xcache": authorised}
 ca = CertificateAuthority(
     "ca",
     CertificateAuthorityArgs(
         facility=facility,
         public_url=settings.public.url,
         sign_public=settings.public.tls == "facility",
-        servers=("credentials", "identity") if own_identity else ("credentials",),
+        servers=tuple(server for server, present in servers.items() if present),
+        names={"xcache": node_names(facility)},
         clients=("hub",),
     ),
     inside,
@@ -62,16 +65,23 @@ if own_identity:
 else:
     client, identity_services = external_client(settings.identity), ()
 
-shared = [ca.contribution]
-audience = settings.public.url
+shared: list[SessionContribution] = []
+audience, verifiers = settings.public.url, ()
 if settings.xcache:
-    private = settings.network.private_cidrs
     cache = XCache(
-        "xcache", XCacheArgs(facility=facility, settings=settings.xcache, private_cidrs=private), inside
+        "xcache",
+        XCacheArgs(
+            facility=facility,
+            settings=settings.xcache,
+            private_cidrs=settings.network.private_cidrs,
+            issuer=issuer(facility),
+            certificate=ca.servers.get("xcache"),
+        ),
+        inside,
     )
     shared.append(cache.contribution)
-    audience = cache.audience
-CredentialIssuer(
+    audience, verifiers = cache.audience, cache.verifiers
+credentials = CredentialIssuer(
     "credentials",
     CredentialIssuerArgs(
         facility=facility,
@@ -81,9 +91,11 @@ CredentialIssuer(
         ca_certificate=ca.certificate,
         ca_key=ca.key,
         certificate=ca.servers["credentials"],
+        verifiers=verifiers,
     ),
     inside,
 )
+shared.append(credentials.contribution)
 gateway = DaskGateway(
     "dask-gateway",
     DaskGatewayArgs(
@@ -104,6 +116,8 @@ hub = Hub(
         client=client,
         ca_certificate=ca.certificate,
         certificate=ca.servers.get("proxy"),
+        issuer_url=credentials.url,
+        issuer_client=ca.clients["hub"],
         contributions=(*shared, gateway.contribution),
         services=(*identity_services, gateway.hub_service),
     ),

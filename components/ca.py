@@ -16,7 +16,6 @@ import pulumi
 import pulumi_tls as tls
 
 from components.base import Facility, FacilityComponent
-from components.session import SessionContribution, SessionFile
 from components.workload import config_map
 
 CA_CONFIG_MAP = "facility-ca"
@@ -92,8 +91,6 @@ class CertificateAuthority(FacilityComponent):
     """Server name to its certificate, for servers only."""
     clients: Mapping[str, ServerCertificate]
     """Client name to its certificate, for clients only."""
-    contribution: SessionContribution
-    """ca.pem where the upstream client looks for it."""
 
     def __init__(
         self, name: str, args: CertificateAuthorityArgs, opts: pulumi.ResourceOptions | None = None
@@ -135,14 +132,6 @@ class CertificateAuthority(FacilityComponent):
             for client in args.clients
         }
         config_map(self, "ca", CA_CONFIG_MAP, {CA_KEY: self.certificate})
-        self.contribution = SessionContribution(
-            name=name,
-            files=(
-                SessionFile(
-                    path="/etc/cmsaf-secrets/ca.pem", kind="configMap", source=CA_CONFIG_MAP, key=CA_KEY
-                ),
-            ),
-        )
         self.register_outputs({"certificate": self.certificate})
 
     def _leaf(

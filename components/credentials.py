@@ -12,9 +12,11 @@ import pulumi_tls as tls
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs
 from pulumi_kubernetes.policy.v1 import PodDisruptionBudgetSpecArgs
 
+from components import keeper
 from components.base import Facility, FacilityComponent, selector
 from components.ca import ServerCertificate, public_names
 from components.network import ports, receive
+from components.session import SessionContribution
 from components.workload import (
     TMP,
     Container,
@@ -101,6 +103,8 @@ class CredentialIssuer(FacilityComponent):
     """https address of the API."""
     issuer: str
     """``iss`` of data tokens."""
+    contribution: SessionContribution
+    """The keeper, and where programs find the files."""
 
     def __init__(
         self, name: str, args: CredentialIssuerArgs, opts: pulumi.ResourceOptions | None = None
@@ -144,6 +148,13 @@ class CredentialIssuer(FacilityComponent):
         receive(self, COMPONENT, {CLIENT: ports(API_PORT), **callers})
         self.url = f"https://credentials:{API_PORT}"
         self.issuer = issuer(args.facility)
+        self.contribution = SessionContribution(
+            name=name,
+            environment=keeper.environment(),
+            volumes=keeper.volumes(),
+            mounts=keeper.mounts(),
+            sidecars=(keeper.sidecar(args.facility),),
+        )
         self.register_outputs({"url": self.url, "issuer": self.issuer})
 
     def _signing_keys(self, name: str, present: int) -> dict[int, tls.PrivateKey]:

@@ -117,6 +117,7 @@ def gateway_settings(args: DaskGatewayArgs) -> dict[str, object]:
         "environment": pod.environment,
         "volumes": pod.volumes,
         "volumeMounts": pod.mounts,
+        "initContainers": pod.sidecars,
         "labels": facility.pod_labels("dask") | {"app.kubernetes.io/managed-by": "dask-gateway"},
     }
 

@@ -54,6 +54,8 @@ HUB_RULES = (
     PolicyRuleArgs(api_groups=[""], resources=["persistentvolumeclaims"], verbs=["get", "list", "create"]),
     # The spawn page shows what the cluster says while a pod starts.
     PolicyRuleArgs(api_groups=[""], resources=["events"], verbs=["get", "list", "watch"]),
+    # Sessions' credentials: written, and never read. "patch" and "delete" can answer with what was there.
+    PolicyRuleArgs(api_groups=[""], resources=["secrets"], verbs=["create", "update"]),
 )
 
 
@@ -68,6 +70,9 @@ class HubArgs:
     """The facility's CA, for what the hub and the proxy call by https inside."""
     certificate: ServerCertificate | None
     """The proxy's certificate where the facility's CA signs it."""
+    issuer_url: str
+    """Where the hub asks for users' credentials, and the certificate that it shows there."""
+    issuer_client: ServerCertificate
     contributions: tuple[SessionContribution, ...]
     services: tuple[HubService, ...]
 
@@ -102,6 +107,7 @@ def hub_settings(args: HubArgs, pod: SessionPod) -> dict[str, object]:
             "loginService": "Coffea-casa",
         },
         "access": access(settings),
+        "credentials": {"url": args.issuer_url, "dataToken": settings.credentials.data_token},
         "hub": {
             "concurrentSpawns": settings.hub.concurrent_spawns,
             "idleTimeout": settings.hub.idle_timeout,
@@ -121,6 +127,7 @@ def hub_settings(args: HubArgs, pod: SessionPod) -> dict[str, object]:
             "environment": pod.environment,
             "volumes": pod.volumes,
             "volumeMounts": pod.mounts,
+            "initContainers": pod.sidecars,
         },
         "services": [
             {"name": s.name, "url": s.url}
@@ -194,6 +201,8 @@ class Hub(FacilityComponent):
         config = json.dumps(hub_settings(args, pod), indent=2, sort_keys=True)
         config_map(self, HUB, "hub-config", {"settings.json": config})
         secret(self, HUB, "hub-secrets", secrets)
+        issuer_client = args.issuer_client.as_secret()
+        secret(self, HUB, "hub-issuer-client", issuer_client, "kubernetes.io/tls")
         claim(self, HUB, "hub-db", args.settings.hub.database_size, protect=True)
         deployment(
             self,
@@ -216,6 +225,7 @@ class Hub(FacilityComponent):
                         Mount(name="config", path="/etc/coffea-casa/hub", config_map="hub-config"),
                         Mount(name="ca", path="/etc/coffea-casa/ca", config_map=CA_CONFIG_MAP),
                         Mount(name="secrets", path="/run/secrets/hub", secret="hub-secrets"),
+                        Mount(name="issuer", path="/run/secrets/issuer", secret="hub-issuer-client"),
                         Mount(name="db", path="/srv/jupyterhub", claim="hub-db"),
                         TMP,
                     ],
@@ -224,6 +234,7 @@ class Hub(FacilityComponent):
             checksums={
                 "config": checksum(config),
                 "secrets": secret_checksum(secrets),
+                "issuer": secret_checksum(issuer_client),
                 "ca": args.ca_certificate.apply(checksum),
             },
             replace=True,

@@ -7,7 +7,7 @@ DaskGateway for schedulers and workers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
@@ -15,6 +15,9 @@ from typing import Literal
 from components.network import Flow
 
 Json = dict[str, object]
+
+USER = "{user_server}"
+"""Stands for the user's DNS label in what contributions say of pods: KubeSpawner's own name for it."""
 
 
 class SessionCollisionError(ValueError):
@@ -41,6 +44,10 @@ class SessionContribution:
     """The component's name, for messages."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     files: tuple[SessionFile, ...] = ()
+    volumes: tuple[Json, ...] = ()
+    mounts: tuple[Json, ...] = ()
+    sidecars: tuple[Json, ...] = ()
+    """Parts of the pod, in Kubernetes' own field names; sidecars start before the session."""
     flows: tuple[Flow, ...] = ()
     """Where the session must be able to connect to; the receiving side is the component's own."""
 
@@ -52,19 +59,20 @@ class SessionPod:
     environment: dict[str, str]
     volumes: list[Json]
     mounts: list[Json]
+    sidecars: list[Json]
     flows: tuple[Flow, ...]
 
 
 def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
     """Put contributions together, in their order.
 
-    Raises SessionCollisionError when two set the same variable or the same path.
+    Raises SessionCollisionError when two set the same variable, the same path or the same name.
     """
     environment: dict[str, str] = {}
     owner: dict[str, str] = {}
     directories: dict[str, list[SessionFile]] = {}
     for contribution in contributions:
-        for item in (*contribution.environment, *(file.path for file in contribution.files)):
+        for item in _taken(contribution):
             if item in owner:
                 raise SessionCollisionError(
                     f"{item} is set in sessions by both {owner[item]} and {contribution.name}"
@@ -73,12 +81,33 @@ def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
         environment.update(contribution.environment)
         for file in contribution.files:
             directories.setdefault(str(PurePosixPath(file.path).parent), []).append(file)
+    files_mounts: list[Json] = [
+        {"name": _volume_name(d), "mountPath": d, "readOnly": True} for d in directories
+    ]
+    for directory in directories:
+        if directory in owner:
+            raise SessionCollisionError(
+                f"{directory} is set in sessions by {owner[directory]} and holds files"
+            )
     return SessionPod(
         environment=environment,
-        volumes=[_volume(directory, files) for directory, files in directories.items()],
-        mounts=[{"name": _volume_name(d), "mountPath": d, "readOnly": True} for d in directories],
+        volumes=[
+            *(_volume(directory, files) for directory, files in directories.items()),
+            *(volume for contribution in contributions for volume in contribution.volumes),
+        ],
+        mounts=[*files_mounts, *(mount for contribution in contributions for mount in contribution.mounts)],
+        sidecars=[sidecar for contribution in contributions for sidecar in contribution.sidecars],
         flows=tuple(flow for contribution in contributions for flow in contribution.flows),
     )
+
+
+def _taken(contribution: SessionContribution) -> Iterator[str]:
+    """Yield what no other contribution may set."""
+    yield from contribution.environment
+    yield from (file.path for file in contribution.files)
+    yield from (str(mount["mountPath"]) for mount in contribution.mounts)
+    yield from (f"volume {volume['name']}" for volume in contribution.volumes)
+    yield from (f"container {sidecar['name']}" for sidecar in contribution.sidecars)
 
 
 def _volume_name(directory: str) -> str:

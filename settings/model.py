@@ -185,8 +185,10 @@ class DaskGateway:
 class Credentials:
     """What a user's session shows to caches and other servers: a data token and two certificates."""
 
+    data_token: Literal["facility", "identity"] = "facility"
+    """Whose data token sessions get: the facility's own, or the access token of the user's log-in."""
     token_lifetime: int = 21600
-    """Seconds a data token lives, 60 to 86400; sessions get a new one long before."""
+    """Seconds a data token of the facility lives, 300 to 86400; sessions get a new one long before."""
     certificate_lifetime: int = 604800
     """Seconds a user's certificates live, 3600 to 2592000; not below tokenLifetime."""
     key_generation: int = 1

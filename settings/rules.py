@@ -388,7 +388,7 @@ def _size_between(key: str, value: str, low: str, high: str) -> Problems:
 def credentials(settings: Settings) -> Problems:
     value = settings.credentials
     lifetimes = [
-        *_between("credentials.tokenLifetime", value.token_lifetime, 60, 86400, "seconds"),
+        *_between("credentials.tokenLifetime", value.token_lifetime, 300, 86400, "seconds"),
         *_between("credentials.certificateLifetime", value.certificate_lifetime, 3600, 2592000, "seconds"),
     ]
     yield from lifetimes
@@ -400,6 +400,12 @@ def credentials(settings: Settings) -> Problems:
         )
     if value.key_generation < 1:
         yield Problem("credentials.keyGeneration", f"{value.key_generation} is too small", "write 1 or more")
+    if value.data_token == "identity" and "offline_access" not in settings.identity.scopes:
+        yield Problem(
+            "credentials.dataToken",
+            "is identity, but log-ins without the scope offline_access have no token that can be renewed",
+            "write offline_access as one of identity.scopes, or dataToken: facility",
+        )
     yield from _scopes("credentials.dataScopes", value.data_scopes)
     yield from _audience("credentials.audience", value.audience)
 

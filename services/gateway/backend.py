@@ -15,13 +15,15 @@ from dask_gateway_server.models import Cluster, ClusterStatus, User
 from dask_gateway_server.routes import default_routes
 from traitlets import Float, Integer, Unicode
 
-from services.gateway import limits
+from services.gateway import limits, pods
 from services.gateway.namespaced import InOneNamespace
 from services.gateway.settings import Json, Limits
 
 USER_LABEL = "coffea-casa/user"
 """Label of DaskClusters by which a user's clusters are found."""
 _GROUP, _PLURAL = "gateway.dask.org", "daskclusters"
+_SLUG_LABEL = "coffea-casa/user"
+"""Label of session pods: the user's DNS label, as the hub made it."""
 _USER_ANNOTATION = "hub.jupyter.org/username"
 
 
@@ -30,19 +32,35 @@ def user_label(username: str) -> str:
     return hashlib.sha256(username.encode()).hexdigest()[:40]
 
 
-def owner_references(pods: list[Any], username: str) -> list[Json]:
-    """Return references to the user's live session pods.
+def live_sessions(sessions: list[Any], username: str) -> list[Any]:
+    """Return the user's session pods that have not ended.
 
-    Kubernetes deletes an object when the last of its owners is gone, so a
-    cluster ends with the user's server (the last of them, with named servers)
-    even while the hub is down. No sessions, no owners: then the idle timeout ends it.
+    Raises PublicException for none: a cluster works with its session's credentials.
     """
-    return [
-        {"apiVersion": "v1", "kind": "Pod", "name": pod.metadata.name, "uid": pod.metadata.uid}
-        for pod in pods
+    found = [
+        pod
+        for pod in sessions
         if (pod.metadata.annotations or {}).get(_USER_ANNOTATION) == username
         and pod.metadata.deletion_timestamp is None
         and pod.status.phase not in ("Succeeded", "Failed")
+    ]
+    if not found:
+        raise PublicException(
+            "you have no running server: start it first; a cluster reads data in its name and ends with it"
+        )
+    return found
+
+
+def owner_references(sessions: list[Any]) -> list[Json]:
+    """Return references to session pods.
+
+    Kubernetes deletes an object when the last of its owners is gone, so a
+    cluster ends with the user's server (the last of them, with named servers)
+    even while the hub is down.
+    """
+    return [
+        {"apiVersion": "v1", "kind": "Pod", "name": pod.metadata.name, "uid": pod.metadata.uid}
+        for pod in sessions
     ]
 
 
@@ -82,7 +100,11 @@ class FacilityBackend(InOneNamespace, KubeBackend):
             sessions = await self.core_client.list_namespaced_pod(
                 self.namespace, label_selector="app.kubernetes.io/component=session"
             )
-            cluster["metadata"]["ownerReferences"] = owner_references(sessions.items, user.name)
+            mine = live_sessions(sessions.items, user.name)
+            cluster["metadata"]["ownerReferences"] = owner_references(mine)
+            cluster["spec"]["config"] |= pods.of_user(
+                cluster["spec"]["config"], mine[0].metadata.labels[_SLUG_LABEL]
+            )
             await self.custom_client.create_namespaced_custom_object(
                 _GROUP, self.crd_version, self.namespace, _PLURAL, cluster
             )

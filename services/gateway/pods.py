@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from services.gateway.settings import GatewaySettings, Json
 
 
@@ -18,6 +20,7 @@ def pod(settings: GatewaySettings) -> Json:
         # One environment variable per Service of the namespace is of no use here and may surprise Dask.
         "enableServiceLinks": False,
         # Dask's spill directory is under /tmp: on the node's disk, not in the container's layer.
+        "initContainers": list(settings.init_containers),
         "volumes": [*settings.volumes, {"name": "tmp", "emptyDir": {}}],
     }
 
@@ -32,6 +35,17 @@ def container(settings: GatewaySettings) -> Json:
         },
         "volumeMounts": [*settings.volume_mounts, {"name": "tmp", "mountPath": "/tmp"}],
     }
+
+
+USER = "{user_server}"
+"""Stands for the user's DNS label in what the settings say of pods (components/session.py)."""
+_OF_A_USER = ("scheduler_extra_pod_config", "worker_extra_pod_config")
+
+
+def of_user(config: Json, slug: str) -> Json:
+    """Return the parts of a cluster's configuration that are of one user, with their label filled in."""
+    # A label is letters, digits and hyphens, so it changes nothing of the JSON around it.
+    return {key: json.loads(json.dumps(config[key]).replace(USER, slug)) for key in _OF_A_USER}
 
 
 def labels(settings: GatewaySettings) -> dict[str, str]:

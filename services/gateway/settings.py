@@ -80,6 +80,7 @@ class GatewaySettings:
     environment: Mapping[str, str]
     volumes: tuple[Json, ...]
     volume_mounts: tuple[Json, ...]
+    init_containers: tuple[Json, ...]
     labels: Mapping[str, str]
 
 
@@ -107,6 +108,7 @@ def parse(raw: Json) -> GatewaySettings:
         environment=dict(raw["environment"]),
         volumes=tuple(raw["volumes"]),
         volume_mounts=tuple(raw["volumeMounts"]),
+        init_containers=tuple(raw["initContainers"]),
         labels=dict(raw["labels"]),
     )
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from services.hub.auth import authenticator
-from services.hub.ownership import TOKEN, own, owner_reference
+from services.hub.hooks import hooks
+from services.hub.ownership import TOKEN
 from services.hub.services import roles, services, user_scopes
 from services.hub.settings import load, secret
 from services.hub.spawner import kubespawner
@@ -38,7 +39,7 @@ c.JupyterHub.extra_user_scopes = user_scopes(settings)
 c.JupyterHub.authenticator_class = "generic-oauth"
 c.GenericOAuthenticator.update(authenticator(settings, secret("oidc-client-secret")))
 
-c.JupyterHub.spawner_class = "kubespawner.KubeSpawner"
+c.JupyterHub.spawner_class = "services.hub.facility_spawner.FacilitySpawner"
 c.KubeSpawner.update(kubespawner(settings))
 if TOKEN.exists():
-    c.KubeSpawner.modify_pod_hook = own(owner_reference(TOKEN.read_text()))
+    c.FacilitySpawner.update(hooks(settings, TOKEN.read_text()))

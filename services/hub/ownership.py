@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -31,13 +29,3 @@ def owner_reference(token: str) -> dict[str, str]:
         "name": account["name"],
         "uid": account["uid"],
     }
-
-
-def own(reference: dict[str, str]) -> Callable[[Any, Any], Any]:
-    """Return KubeSpawner's modify_pod_hook that makes ``reference`` the owner of each session."""
-
-    def hook(_spawner: Any, pod: Any) -> Any:
-        pod.metadata.owner_references = [reference]
-        return pod
-
-    return hook

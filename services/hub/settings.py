@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 SETTINGS = Path(os.environ.get("COFFEA_CASA_HUB_SETTINGS", "/etc/coffea-casa/hub/settings.json"))
 SECRETS = Path(os.environ.get("COFFEA_CASA_HUB_SECRETS", "/run/secrets/hub"))
@@ -87,6 +87,17 @@ class Session:
     environment: dict[str, str]
     volumes: list[Json]
     volume_mounts: list[Json]
+    init_containers: list[Json]
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Where sessions' credentials come from."""
+
+    url: str
+    """The credential service."""
+    data_token: Literal["facility", "identity"]
+    """Whether the data token is the service's, or the access token of the user's log-in."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +122,7 @@ class HubSettings:
     oidc: Oidc
     access: Access
     hub: Limits
+    credentials: Credentials
     session: Session
     services: list[Service]
 
@@ -134,7 +146,7 @@ def load(path: Path = SETTINGS) -> HubSettings:
         data: Json = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise HubSettingsError(f"{path}: {error}") from error
-    nested = {"oidc": Oidc, "access": Access, "hub": Limits}
+    nested = {"oidc": Oidc, "access": Access, "hub": Limits, "credentials": Credentials}
     parts: Json = {key: _read(cls, data.pop(key, {}), f"{path}: {key}") for key, cls in nested.items()}
     session: Json = data.pop("session", {})
     profiles = [

@@ -101,6 +101,7 @@ def kubespawner(settings: HubSettings) -> dict[str, Any]:
         "environment": {**session.environment, "HOME": HOME},
         "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "{pvc_name}"}}, *session.volumes],
         "volume_mounts": [{"name": "home", "mountPath": HOME}, *session.volume_mounts],
+        "init_containers": session.init_containers,
         "working_dir": HOME,
         "cmd": ["jupyterhub-singleuser"],
         "default_url": "/lab",

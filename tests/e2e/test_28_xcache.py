@@ -136,7 +136,7 @@ def test_a_whole_file_comes_through_xrdcp_as_it_is(cold: dict[str, Any], noteboo
     assert notebook.value("import hashlib", digest) == samples.SHA256["nano_dy.root"]
 
 
-READERS = 30
+READERS = 50
 MANY = f"""
 import hashlib, subprocess, xcache
 address = xcache.url("{origin.FOLDER}/nano_dimuon.root")
@@ -170,3 +170,45 @@ def test_writes_and_other_paths_are_refused(cold: dict[str, Any], notebook: Serv
     assert re.search(
         r"denied|disallowed|not permitted|read.?only|not allowed|invalid|unauthorized", said, re.I
     ), said
+
+
+LARGE = f"{origin.FOLDER}/large.bin"
+OPEN = f"""
+import time, xcache
+from XRootD import client
+reader = client.File()
+opened, _ = reader.open(xcache.url("{LARGE}"))
+first, content = reader.read(0, 1000)
+"""
+GO_ON = """
+start = time.monotonic()
+status, _ = reader.read(60 * 2**20, 1000)
+seconds = time.monotonic() - start
+"""
+
+
+@pytest.fixture
+def large_file() -> Iterator[None]:
+    """A file at the origin of many blocks."""
+    place = origin.data() / LARGE.lstrip("/")
+    with place.open("wb") as content:
+        content.truncate(64 * 2**20)
+    yield
+    place.unlink()
+
+
+@pytest.mark.usefixtures("large_file")
+def test_an_origin_that_dies_under_a_reader_is_an_error_and_no_hang(
+    cold: dict[str, Any], notebook: Server, figures: dict[str, Any]
+) -> None:
+    assert cold
+    assert notebook.value(OPEN, "[opened.ok, first.ok, len(content)]") == [True, True, 1000]
+    scale_origin(0)
+    try:
+        ok, said, seconds = notebook.value(GO_ON, "[status.ok, status.message, seconds]", seconds=600)
+    finally:
+        scale_origin(1)
+    assert not ok
+    assert said
+    figures["error after the origin died under a reader (s)"] = round(seconds)
+    assert seconds < 240

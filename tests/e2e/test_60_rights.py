@@ -17,6 +17,10 @@ HERE = f"{CORE}/namespaces/{STACK}"
 THERE = f"{CORE}/namespaces/kube-system"
 DASK = "/apis/gateway.dask.org/v1alpha1"
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "intruder"}}
+SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "intruder"}}
+BODIES = {"POST": POD, "PUT": SECRET}
+GRANTED = {"GET": 200, "PUT": 404}
+"""What is answered when the right is there: nothing to replace has that name."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ REQUESTS = (
     Request("hub", "GET", f"{HERE}/persistentvolumeclaims", True),
     Request("hub", "GET", f"{HERE}/secrets", False),
     Request("hub", "GET", f"{HERE}/secrets/hub-secrets", False),
+    # Sessions' credentials are written and never read; other verbs can answer with what was there.
+    Request("hub", "PUT", f"{HERE}/secrets/intruder?dryRun=All", True),
+    Request("hub", "PATCH", f"{HERE}/secrets/credentials-keys?dryRun=All", False),
+    Request("hub", "DELETE", f"{HERE}/secrets/credentials-keys?dryRun=All", False),
+    Request("hub", "PUT", f"{THERE}/secrets/intruder?dryRun=All", False),
     Request("hub", "GET", f"{THERE}/pods", False),
     Request("hub", "GET", f"{THERE}/secrets", False),
     Request("hub", "GET", f"{CORE}/pods", False),
@@ -77,11 +86,11 @@ def test_an_account_may_do_its_work_and_nothing_else(request_: Request) -> None:
         request_.method,
         cluster["server"] + request_.path,
         headers={"Authorization": f"Bearer {token(request_.account)}"},
-        json=POD if request_.method == "POST" else None,
+        json=BODIES.get(request_.method),
         verify=cluster["certificate-authority"],
         timeout=30,
     )
-    assert answer.status_code == (200 if request_.granted else 403), answer.text
+    assert answer.status_code == (GRANTED[request_.method] if request_.granted else 403), answer.text
 
 
 def test_the_facility_has_no_right_outside_its_namespace() -> None:

@@ -40,16 +40,18 @@ def rename_volume_source(field: str, name_field: str = "name") -> Callable[[Json
 
 
 def rename_settings_source(inputs: Json) -> None:
-    """Rename the source of the projected volume in the hub's settings."""
+    """Rename the session's Secret in the hub's settings."""
     settings = json.loads(inputs["data"]["settings.json"])
-    settings["session"]["volumes"][0]["projected"]["sources"][0]["configMap"]["name"] = "nowhere"
+    (volume,) = [volume for volume in settings["session"]["volumes"] if "secret" in volume]
+    volume["secret"]["secretName"] = "session-of-nobody"
     inputs["data"]["settings.json"] = json.dumps(settings)
 
 
 def rename_settings_key(inputs: Json) -> None:
     """Ask for a key that the ConfigMap has not."""
     settings = json.loads(inputs["data"]["settings.json"])
-    settings["volumes"][0]["projected"]["sources"][0]["configMap"]["items"][0]["key"] = "nothing"
+    source = {"configMap": {"name": "facility-ca", "items": [{"key": "nothing", "path": "ca.pem"}]}}
+    settings["volumes"].append({"name": "more", "projected": {"sources": [source]}})
     inputs["data"]["settings.json"] = json.dumps(settings)
 
 

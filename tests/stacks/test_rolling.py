@@ -30,7 +30,7 @@ MAY_MISS = {
         (["credentials-signing-key-2"], {}, "credentials-config"),
         (["ca-credentials-certificate"], {}, "credentials-tls"),
         ([], {"credentials.keyGeneration": 2}, "credentials-keys"),
-        ([], {"credentials.tokenLifetime": 60}, "credentials-config"),
+        ([], {"credentials.tokenLifetime": 600}, "credentials-config"),
         (["hub-cookie-secret"], {}, "hub-secrets"),
         (["hub-proxy-token"], {}, "proxy-secrets"),
         (["identity-client-secret"], {}, "identity-secrets"),

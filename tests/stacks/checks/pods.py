@@ -71,6 +71,7 @@ def runtime_pods(resources: Sequence[Resource]) -> list[Pod]:
             {
                 "volumes": settings["volumes"],
                 "imagePullSecrets": [{"name": secret} for secret in settings["pullSecrets"]],
+                "initContainers": settings["initContainers"],
                 "containers": [
                     {
                         "name": "main",

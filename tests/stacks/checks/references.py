@@ -68,6 +68,10 @@ def _known(resources: Sequence[Resource]) -> dict[tuple[str, str], set[str]]:
     return known
 
 
+MADE_BY_THE_HUB = ("session-{user_server}",)
+"""Secrets that are there when the pods are that need them."""
+
+
 def unresolved(resources: Sequence[Resource], existing_secrets: Collection[str] = ()) -> list[str]:
     """Return references of pods, RoleBindings and settings to objects or keys that are not there.
 
@@ -77,7 +81,7 @@ def unresolved(resources: Sequence[Resource], existing_secrets: Collection[str] 
     problems: list[str] = []
     for pod in (*pods(resources), *runtime_pods(resources)):
         for kind, name, key in references(pod):
-            if kind == "Secret" and name in existing_secrets:
+            if kind == "Secret" and name in (*existing_secrets, *MADE_BY_THE_HUB):
                 continue
             if (kind, name) not in known:
                 problems.append(f"{pod.owner} needs {kind} {name}, which is not in the stack")

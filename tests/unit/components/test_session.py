@@ -58,3 +58,28 @@ def test_two_components_setting_one_file_are_refused_by_name() -> None:
 def test_no_contribution_gives_an_empty_session() -> None:
     pod = merge([])
     assert (pod.environment, pod.volumes, pod.mounts, pod.flows) == ({}, [], [], ())
+
+
+def test_parts_of_the_pod_are_kept_and_two_of_one_name_or_place_are_refused() -> None:
+    def keeper(name: str, path: str = "/a") -> SessionContribution:
+        return SessionContribution(
+            name=name,
+            volumes=({"name": f"{name}-volume"},),
+            mounts=({"name": f"{name}-volume", "mountPath": path},),
+            sidecars=({"name": f"{name}-sidecar"},),
+        )
+
+    pod = merge([keeper("one"), keeper("two", "/b")])
+    assert [volume["name"] for volume in pod.volumes] == ["one-volume", "two-volume"]
+    assert [mount["mountPath"] for mount in pod.mounts] == ["/a", "/b"]
+    assert [sidecar["name"] for sidecar in pod.sidecars] == ["one-sidecar", "two-sidecar"]
+    with pytest.raises(SessionCollisionError, match="/a is set in sessions by both one and two"):
+        merge([keeper("one"), keeper("two")])
+    with pytest.raises(SessionCollisionError, match="volume one-volume is set in sessions by both"):
+        merge([keeper("one"), keeper("one", "/b")])
+
+
+def test_a_mount_over_a_directory_of_files_is_refused() -> None:
+    over = SessionContribution(name="two", mounts=({"name": "x", "mountPath": "/etc/cmsaf-secrets"},))
+    with pytest.raises(SessionCollisionError, match="/etc/cmsaf-secrets is set in sessions by two"):
+        merge([SessionContribution(name="one", files=(ca_file(),)), over])

@@ -29,8 +29,12 @@ RAW: dict[str, Any] = {
     "worker": {"cores": 2, "coresRequest": 0.5, "memory": "2Gi"},
     "limits": {"clusters": 2, "cores": 12, "memory": "16Gi"},
     "environment": {"X509_CERT_DIR": "/etc/grid", "LANG": "C"},
-    "volumes": [{"name": "files-ca", "projected": {"sources": [{"configMap": {"name": "facility-ca"}}]}}],
+    "volumes": [
+        {"name": "files-ca", "projected": {"sources": [{"configMap": {"name": "facility-ca"}}]}},
+        {"name": "session-secret", "secret": {"secretName": "session-{user_server}"}},
+    ],
     "volumeMounts": [{"name": "files-ca", "mountPath": "/etc/cmsaf-secrets", "readOnly": True}],
+    "initContainers": [{"name": "credentials", "restartPolicy": "Always"}],
     "labels": {
         "app.kubernetes.io/name": "coffea-casa",
         "app.kubernetes.io/instance": "opendata",

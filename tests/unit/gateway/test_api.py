@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import aiohttp
 import pytest
 from dask_gateway import GatewayClusterError
 from dask_gateway.client import ClusterStatus
 
-from .world import World, in_world
+from .world import World, in_world, session
 
 pytestmark = pytest.mark.usefixtures("raw")
 
@@ -24,18 +23,6 @@ CONTROLLER_VERBS = {
     "list pods", "watch pods", "create pods", "delete pods", "list endpoints", "watch endpoints",
     "create secrets", "delete secrets", "create services",
 }  # fmt: skip
-
-
-def session(name: str, username: str, phase: str = "Running") -> dict[str, Any]:
-    return {
-        "metadata": {
-            "name": name,
-            "labels": {"app.kubernetes.io/component": "session"},
-            "annotations": {"hub.jupyter.org/username": username},
-        },
-        "spec": {"containers": [{"name": "notebook"}]},
-        "status": {"phase": phase},
-    }
 
 
 def test_a_cluster_from_start_to_end() -> None:
@@ -52,11 +39,10 @@ def test_a_cluster_from_start_to_end() -> None:
             await gateway.scale_cluster(name, 2)
             assert world.schedulers.told[-1] == {"op": "scale", "count": 2}
             await world.heartbeat(name, 2)
-            pods = world.kubernetes.of("pods")
-            await world.until(lambda: len(pods) == 3)
+            await world.until(lambda: len(world.cluster_pods()) == 3)
 
             await gateway.stop_cluster(name)
-            await world.until(lambda: not pods)
+            await world.until(lambda: not world.cluster_pods())
             await world.until(lambda: world.backend.clusters[name].status == ClusterStatus.STOPPED)
             assert await gateway.list_clusters() == []
 
@@ -69,9 +55,9 @@ def test_kubernetes_is_asked_in_the_namespace_only_and_with_the_verbs_of_the_rol
             name = await world.running(gateway)
             await gateway.scale_cluster(name, 2)
             await world.heartbeat(name, 2)
-            await world.until(lambda: len(world.kubernetes.of("pods")) == 3)
+            await world.until(lambda: len(world.cluster_pods()) == 3)
             await gateway.stop_cluster(name)
-            await world.until(lambda: not world.kubernetes.of("pods"))
+            await world.until(lambda: not world.cluster_pods())
         await world.controller.delete_cluster("opendata", name.split(".")[1])
         assert world.kubernetes.refused == []
         assert world.kubernetes.calls <= API_VERBS | CONTROLLER_VERBS
@@ -231,9 +217,7 @@ def test_when_adapting_ends_a_cluster_keeps_what_it_has() -> None:
 def test_a_cluster_ends_with_its_users_server() -> None:
     async def test(world: World) -> None:
         kubernetes = world.kubernetes
-        kubernetes.put("pods", session("jupyter-ada", "ada"))
-        kubernetes.put("pods", session("jupyter-ada--old", "ada", "Failed"))
-        kubernetes.put("pods", session("jupyter-bob", "bob"))
+        kubernetes.put("pods", session("ada", "jupyter-ada--old", "Failed"))
         async with world.gateway() as gateway:
             name = (await world.running(gateway)).split(".")[1]
             owners = kubernetes.of("daskclusters")[name]["metadata"]["ownerReferences"]
@@ -250,12 +234,29 @@ def test_a_cluster_ends_with_its_users_server() -> None:
     in_world(test)
 
 
-def test_a_cluster_without_a_session_has_no_owner() -> None:
+def test_a_clusters_pods_have_the_credentials_of_their_user_and_of_nobody_else() -> None:
     async def test(world: World) -> None:
-        world.kubernetes.put("pods", session("jupyter-bob", "bob"))
         async with world.gateway() as gateway:
-            name = (await gateway.submit()).split(".")[1]
-        assert world.kubernetes.of("daskclusters")[name]["metadata"]["ownerReferences"] == []
+            # What a user writes is not filled in.
+            name = await world.running(gateway, environment={"TEXT": "{user_server}"})
+            await gateway.scale_cluster(name, 1)
+            await world.heartbeat(name, 1)
+            await world.until(lambda: len(world.cluster_pods()) == 2)
+            for pod in world.cluster_pods():
+                volumes = {volume["name"]: volume for volume in pod["spec"]["volumes"]}
+                assert volumes["session-secret"]["secret"]["secretName"] == "session-ada-slug"
+                assert {"name": "TEXT", "value": "{user_server}"} in pod["spec"]["containers"][0]["env"]
+
+    in_world(test)
+
+
+def test_without_a_running_server_there_is_no_cluster_and_the_user_hears_why() -> None:
+    async def test(world: World) -> None:
+        world.kubernetes.put("pods", session("ada", "jupyter-ada", "Succeeded"))
+        async with world.gateway() as gateway:
+            with pytest.raises(ValueError, match="no running server: start it first"):
+                await gateway.submit()
+        assert world.kubernetes.of("daskclusters") == {}
 
     in_world(test)
 

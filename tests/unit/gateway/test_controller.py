@@ -52,7 +52,7 @@ def test_pods_are_restricted(pod: dict[str, Any]) -> None:
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert spec["automountServiceAccountToken"] is False
     assert spec["enableServiceLinks"] is False
-    assert not {"hostNetwork", "hostPID", "hostIPC", "initContainers"} & set(spec)
+    assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec)
     kinds = {kind for volume in spec["volumes"] for kind in volume if kind != "name"}
     assert kinds == {"secret", "projected", "emptyDir"}
 
@@ -72,6 +72,7 @@ def test_pods_get_what_sessions_get(pod: dict[str, Any]) -> None:
         "volumeMounts"
     ]
     assert "files-ca" in [volume["name"] for volume in pod["spec"]["volumes"]]
+    assert pod["spec"]["initContainers"] == [{"name": "credentials", "restartPolicy": "Always"}]
     assert pod["spec"]["imagePullSecrets"] == [{"name": "pull"}]
     assert container["image"] == "registry.example.org/session:1"
 

@@ -56,6 +56,19 @@ def user(name: str, *scopes: str) -> dict[str, Any]:
     return {"kind": "user", "name": name, "groups": [], "admin": False, "scopes": list(scopes)}
 
 
+def session(username: str, pod: str, phase: str = "Running") -> dict[str, Any]:
+    """Return a user's session pod as KubeSpawner makes it."""
+    return {
+        "metadata": {
+            "name": pod,
+            "labels": {"app.kubernetes.io/component": "session", "coffea-casa/user": f"{username}-slug"},
+            "annotations": {"hub.jupyter.org/username": username},
+        },
+        "spec": {"containers": [{"name": "notebook"}]},
+        "status": {"phase": phase},
+    }
+
+
 @dataclass
 class Scheduler:
     """Stands for the backend's connection to schedulers; keeps what they are told."""
@@ -89,6 +102,11 @@ class World:
             asynchronous=True,
         )
 
+    def cluster_pods(self) -> list[Any]:
+        """Return the pods that are not sessions."""
+        found = self.kubernetes.of("pods").values()
+        return [pod for pod in found if "coffea-casa/user" not in pod["metadata"]["labels"]]
+
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for a condition, at most 5 s."""
         for _ in range(500):
@@ -113,6 +131,8 @@ class World:
 async def world() -> AsyncGenerator[World, None]:
     """Start everything; needs the settings file of the ``raw`` fixture."""
     kubernetes = FakeKubernetes("opendata")
+    for name in ("ada", "bob"):
+        kubernetes.put("pods", session(name, f"jupyter-{name}"))
     users = {
         "ada-token": user("ada", SCOPE),
         "bob-token": user("bob", SCOPE),

@@ -2,13 +2,8 @@
 
 import base64
 import json
-from collections.abc import Callable
 
-from kubernetes_asyncio.client import ApiClient
-from kubespawner import KubeSpawner
-
-from services.hub.ownership import own, owner_reference
-from services.hub.settings import HubSettings
+from services.hub.ownership import owner_reference
 
 
 def token(length: int) -> str:
@@ -23,13 +18,3 @@ def test_the_owner_is_the_account_of_the_token() -> None:
         reference = owner_reference(token(length))
         assert reference["uid"] == "0f3e-" + "0" * length
         assert (reference["kind"], reference["name"]) == ("ServiceAccount", "hub")
-
-
-async def test_kubernetes_sees_the_owner_on_a_session(
-    settings: HubSettings, spawner: Callable[..., KubeSpawner]
-) -> None:
-    made = spawner(settings)
-    hook = own(owner_reference(token(0)))
-    async with ApiClient() as client:
-        pod = client.sanitize_for_serialization(hook(made, await made.get_pod_manifest()))
-    assert pod["metadata"]["ownerReferences"] == [owner_reference(token(0))]

@@ -11,10 +11,10 @@ READ, ADDRESS = "write storage.read:/PATH", "write https://HOST:PORT"
 Case = tuple[dict[str, Any], str, str, str]
 
 CASES: list[Case] = [
-    ({"tokenLifetime": 59}, "tokenLifetime", "is out of range", "write 60 to 86400 seconds"),
-    ({"tokenLifetime": 86401}, "tokenLifetime", "is out of range", "write 60 to 86400 seconds"),
+    ({"tokenLifetime": 299}, "tokenLifetime", "is out of range", "write 300 to 86400 seconds"),
+    ({"tokenLifetime": 86401}, "tokenLifetime", "is out of range", "write 300 to 86400 seconds"),
     ({"tokenLifetime": "6h"}, "tokenLifetime", "is not a whole number", "write a whole number"),
-    ({"tokenLifetime": 0}, "tokenLifetime", "is out of range", "write 60"),
+    ({"tokenLifetime": 0}, "tokenLifetime", "is out of range", "write 300"),
     (
         {"certificateLifetime": 3599},
         "certificateLifetime",
@@ -66,6 +66,8 @@ CASES: list[Case] = [
     ({"audience": [""]}, "audience[0]", "is empty", "write text"),
     ({"audience": ["https://a.example.org"] * 2}, "audience", "is there 2 times", "write it once"),
     ({"audience": "https://a.example.org"}, "audience", "is no list", "write a list"),
+    ({"dataToken": "oidc"}, "dataToken", "is none of the choices", "write facility or identity"),
+    ({"dataToken": "identity"}, "dataToken", "offline_access", "write offline_access"),
     ({"signingKey": "secret"}, "signingKey", "is no setting", "the settings here are"),
     ({"tokenLifetme": 60}, "tokenLifetme", "is no setting", "did you mean tokenLifetime?"),
 ]
@@ -86,7 +88,7 @@ def test_a_wrong_setting_is_refused_with_its_key_and_what_to_write(
     "raw",
     [
         {},
-        {"tokenLifetime": 60, "certificateLifetime": 3600},
+        {"tokenLifetime": 300, "certificateLifetime": 3600},
         {"tokenLifetime": 3600, "certificateLifetime": 3600},
         {"keyGeneration": 7},
         {"dataScopes": ["storage.read:/store/user/{slug}", "storage.read:/store/data-{slug}.d/x"]},
@@ -95,7 +97,7 @@ def test_a_wrong_setting_is_refused_with_its_key_and_what_to_write(
     ],
 )
 def test_good_settings_are_taken(raw: dict[str, Any]) -> None:
-    assert load({"credentials": raw}, stack="good").credentials.token_lifetime >= 60
+    assert load({"credentials": raw}, stack="good").credentials.token_lifetime >= 300
 
 
 def test_by_default_tokens_read_for_six_hours_and_certificates_last_a_week() -> None:
