@@ -1,4 +1,4 @@
-"""Caches of remote data beside the sessions: XRootD's proxy file cache, alone or several behind a redirector."""
+"""Caches of remote data beside the sessions: XRootD's proxy file cache, one or several with a redirector."""
 
 from __future__ import annotations
 
@@ -52,7 +52,6 @@ REDIRECTOR = "xcache-redirector"
 NODES = "xcache-nodes"
 """Headless Service that gives each cache its own name."""
 CONFIG = "xcache-config"
-REDIRECTOR_CONFIG = "xcache-redirector-config"
 TLS = "xcache-tls"
 OVERHEAD = 2**30
 """Bytes of memory for what is not blocks: files' state, connections, the server itself."""
@@ -73,7 +72,8 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
     "x509": {
         "X509_USER_CERT": f"{LOGIN.path}/tls.crt",
         "X509_USER_KEY": f"{LOGIN.path}/tls.key",
-        "X509_USER_PROXY": f"{LOGIN.path}/proxy",
+        # Made by XRootD itself; a name that the keeper leaves alone.
+        "X509_USER_PROXY": f"{LOGIN.path}/.proxy",
     },
 }
 """How XRootD finds the login to an origin, by the setting ``upstream``."""
@@ -268,9 +268,10 @@ class XCache(FacilityComponent):
     def _redirector(self, manager: str, tls: Mapping[str, pulumi.Input[str]]) -> None:
         settings = self._args.settings
         files = self._texts(
-            redirector=text.redirector_config(settings, manager), manager=text.manager_config(settings, manager)
+            redirector=text.redirector_config(settings, manager),
+            manager=text.manager_config(settings, manager),
         )
-        mounts = [_config(REDIRECTOR_CONFIG), RUN, TMP]
+        mounts = [_config(f"{REDIRECTOR}-config"), RUN, TMP]
         containers = [
             Container(
                 name="xrootd",
@@ -298,7 +299,7 @@ class XCache(FacilityComponent):
             checksums=_checksums(files, tls),
             # Of two, one would have none of the caches.
             replace=True,
-            depends_on=[config_map(self, REDIRECTOR, REDIRECTOR_CONFIG, files)],
+            depends_on=[config_map(self, REDIRECTOR, f"{REDIRECTOR}-config", files)],
         )
         service(self, REDIRECTOR, REDIRECTOR, {"cms": CLUSTER_PORT})
 

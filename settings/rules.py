@@ -474,11 +474,11 @@ def xcache(settings: Settings) -> Problems:
             "write less than xcache.highWatermark",
         )
     yield from _between("xcache.replicas", value.replicas, 1, 32, "caches")
-    yield from _readers(value, settings.credentials.audience)
+    yield from _readers(value, settings)
     yield from _upstream(value)
 
 
-def _readers(cache: XCache, minted: tuple[str, ...]) -> Problems:
+def _readers(cache: XCache, settings: Settings) -> Problems:
     if cache.mode == "public":
         for key in ("audience", "issuers"):
             if getattr(cache, key):
@@ -490,11 +490,19 @@ def _readers(cache: XCache, minted: tuple[str, ...]) -> Problems:
         return
     if cache.audience is not None:
         yield from _whom("xcache.audience", cache.audience)
+    minted = settings.credentials.audience
     if minted and cache.audience not in minted:
         yield Problem(
             "xcache.audience",
             f"{cache.audience or 'the default'} is none of credentials.audience {list(minted)!r}",
             "write one of those, or the facility's own tokens are refused",
+        )
+    login = settings.identity.issuer
+    if settings.credentials.data_token == "identity" and login not in {i.issuer for i in cache.issuers}:
+        yield Problem(
+            "xcache.issuers",
+            f"lack {login}, whose tokens sessions get with credentials.dataToken: identity",
+            "write it as one of them",
         )
     for index, issuer in enumerate(cache.issuers):
         yield from _issuer(f"xcache.issuers[{index}]", issuer, cache.prefix)
@@ -504,7 +512,9 @@ def _readers(cache: XCache, minted: tuple[str, ...]) -> Problems:
 def _issuer(key: str, value: TokenIssuer, prefix: str) -> Problems:
     if not ISSUER.fullmatch(value.issuer):
         yield Problem(
-            f"{key}.issuer", f"{value.issuer!r} is no https address", "write https://HOST[/PATH], as tokens do"
+            f"{key}.issuer",
+            f"{value.issuer!r} is no https address",
+            "write https://HOST[/PATH], as tokens do",
         )
     if not value.base_paths:
         yield Problem(f"{key}.basePaths", "is empty", "write a path, or leave it out for /")
