@@ -7,14 +7,14 @@ import pulumi_kubernetes as k8s
 
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
-from components.credentials import CredentialIssuer, CredentialIssuerArgs
+from components.credentials import CredentialIssuer, CredentialIssuerArgs, issuer
 from components.dask_gateway import DaskGateway, DaskGatewayArgs
 from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
 from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
 from components.session import SessionContribution
-from components.xcache import XCache, XCacheArgs
+from components.xcache import XCache, XCacheArgs, node_names
 from settings.pulumi_config import from_pulumi
 
 settings = from_pulumi()
@@ -33,13 +33,16 @@ namespace = Namespace("namespace", NamespaceArgs(facility=facility), everywhere)
 inside = pulumi.ResourceOptions(providers=[provider], depends_on=[namespace])
 
 own_identity = settings.identity.issuer is None
+authorised = settings.xcache is not None and settings.xcache.mode == "authorised"
+servers = {"credentials": True, "identity": own_identity, "xcache": authorised}
 ca = CertificateAuthority(
     "ca",
     CertificateAuthorityArgs(
         facility=facility,
         public_url=settings.public.url,
         sign_public=settings.public.tls == "facility",
-        servers=("credentials", "identity") if own_identity else ("credentials",),
+        servers=tuple(server for server, present in servers.items() if present),
+        names={"xcache": node_names(facility)},
         clients=("hub",),
     ),
     inside,
@@ -63,14 +66,21 @@ else:
     client, identity_services = external_client(settings.identity), ()
 
 shared: list[SessionContribution] = []
-audience = settings.public.url
+audience, verifiers = settings.public.url, ()
 if settings.xcache:
-    private = settings.network.private_cidrs
     cache = XCache(
-        "xcache", XCacheArgs(facility=facility, settings=settings.xcache, private_cidrs=private), inside
+        "xcache",
+        XCacheArgs(
+            facility=facility,
+            settings=settings.xcache,
+            private_cidrs=settings.network.private_cidrs,
+            issuer=issuer(facility),
+            certificate=ca.servers.get("xcache"),
+        ),
+        inside,
     )
     shared.append(cache.contribution)
-    audience = cache.audience
+    audience, verifiers = cache.audience, cache.verifiers
 credentials = CredentialIssuer(
     "credentials",
     CredentialIssuerArgs(
@@ -81,6 +91,7 @@ credentials = CredentialIssuer(
         ca_certificate=ca.certificate,
         ca_key=ca.key,
         certificate=ca.servers["credentials"],
+        verifiers=verifiers,
     ),
     inside,
 )

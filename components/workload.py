@@ -40,6 +40,7 @@ from pulumi_kubernetes.core.v1 import (
     SecurityContextArgs,
     ServicePortArgs,
     ServiceSpecArgs,
+    TCPSocketActionArgs,
     VolumeArgs,
     VolumeMountArgs,
     VolumeResourceRequirementsArgs,
@@ -124,6 +125,8 @@ class Probes:
     get: HTTPGetActionArgs | None = None
     command: tuple[str, ...] = ()
     """Run in the container where there is nothing to ``get``; it answers by its exit status."""
+    port: int | None = None
+    """TCP port that takes connections, where nothing else can be asked."""
     start_seconds: int = 120
 
     def startup(self) -> ProbeArgs:
@@ -140,6 +143,7 @@ class Probes:
         return ProbeArgs(
             http_get=self.get,
             exec_=ExecActionArgs(command=list(self.command)) if self.command else None,
+            tcp_socket=TCPSocketActionArgs(port=self.port) if self.port else None,
             period_seconds=period,
             timeout_seconds=timeout,
             failure_threshold=failures,
@@ -157,6 +161,8 @@ class Mount:
     claim: str | None = None
     memory_dir: bool = False
     """An empty directory that lives as long as the pod."""
+    secret_dir: bool = False
+    """The same, but never on a disk."""
     template: bool = False
     """A volume of the pod's own, from its StatefulSet's claim template of the same name."""
 
@@ -171,12 +177,17 @@ class Mount:
             persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=self.claim)
             if self.claim
             else None,
-            empty_dir=EmptyDirVolumeSourceArgs(size_limit="256Mi") if self.memory_dir else None,
+            empty_dir=self._empty_dir(),
         )
+
+    def _empty_dir(self) -> EmptyDirVolumeSourceArgs | None:
+        if self.secret_dir:
+            return EmptyDirVolumeSourceArgs(medium="Memory", size_limit="1Mi")
+        return EmptyDirVolumeSourceArgs(size_limit="256Mi") if self.memory_dir else None
 
     def mount(self) -> VolumeMountArgs:
         """Return the container's side."""
-        writable = self.memory_dir or self.template or self.claim is not None
+        writable = self.memory_dir or self.secret_dir or self.template or self.claim is not None
         return VolumeMountArgs(name=self.name, mount_path=self.path, read_only=None if writable else True)
 
 
@@ -212,6 +223,8 @@ class Container:
     resources: ResourceRequirementsArgs
     environment: Sequence[EnvVarArgs] = ()
     mounts: Sequence[Mount] = ()
+    sidecar: bool = False
+    """Started before those that are none, which wait until it has; ends after them."""
 
 
 def _container(facility: Facility, container: Container) -> ContainerArgs:
@@ -222,6 +235,8 @@ def _container(facility: Facility, container: Container) -> ContainerArgs:
         args=list(container.command),
         env=list(container.environment) or None,
         ports=[ContainerPortArgs(name=n, container_port=p) for n, p in container.ports.items()],
+        # Kubernetes: "Sidecar Containers".
+        restart_policy="Always" if container.sidecar else None,
         startup_probe=container.probes.startup(),
         readiness_probe=container.probes.readiness(),
         liveness_probe=container.probes.liveness(),
@@ -278,18 +293,20 @@ def stateful_set(
     names: str,
     volume: str,
     size: str,
+    replicas: int = 1,
+    depends_on: Sequence[pulumi.Resource] = (),
 ) -> k8s.apps.v1.StatefulSet:
-    """Make a component's StatefulSet of one pod with a volume of its own.
+    """Make a component's StatefulSet of pods with a volume each.
 
     ``names`` is the headless Service that gives pods their names; ``volume`` the name of the claim
-    template and ``size`` its Kubernetes quantity. The volume goes with the StatefulSet: it holds
-    copies only. ``checksums`` as for ``deployment``.
+    template and ``size`` its Kubernetes quantity. The volume goes with its pod: it holds copies only.
+    ``checksums`` as for ``deployment``.
     """
     return k8s.apps.v1.StatefulSet(
         component,
         metadata=metadata(owner.facility, component, component),
         spec=StatefulSetSpecArgs(
-            replicas=1,
+            replicas=replicas,
             revision_history_limit=3,
             service_name=names,
             selector=LabelSelectorArgs(match_labels=selector(component)),
@@ -304,7 +321,7 @@ def stateful_set(
                 when_deleted="Delete", when_scaled="Delete"
             ),
         ),
-        opts=_patient(owner),
+        opts=_patient(owner, depends_on),
     )
 
 
@@ -328,7 +345,8 @@ def _template(
             enable_service_links=False,
             image_pull_secrets=pull_secrets(facility),
             security_context=pod_security(),
-            containers=[_container(facility, container) for container in containers],
+            init_containers=[_container(facility, c) for c in containers if c.sidecar] or None,
+            containers=[_container(facility, c) for c in containers if not c.sidecar],
             volumes=[mount.volume() for mount in mounts.values() if not mount.template] or None,
         ),
     )

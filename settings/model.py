@@ -200,8 +200,18 @@ class Credentials:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenIssuer:
+    """Somebody outside whose data tokens the cache takes as well, such as an experiment's IAM."""
+
+    issuer: str
+    """https address, letter by letter what tokens have as their ``iss``."""
+    base_paths: tuple[str, ...] = ("/",)
+    """What the paths of a token's scopes start from; / for scopes that write whole paths."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class XCache:
-    """A cache of remote data beside the sessions (XRootD's proxy file cache), open to all users alike."""
+    """A cache of remote data beside the sessions (XRootD's proxy file cache)."""
 
     origin: str
     """HOST or HOST:PORT of the XRootD server or redirector that has the data; port 1094 unless written."""
@@ -209,8 +219,21 @@ class XCache:
     """Path that may be read, with everything below it, such as /eos/opendata; never the whole origin."""
     origin_cidrs: tuple[str, ...] = ()
     """Addresses of the origin and of the servers that it redirects to; none means every public one."""
+    mode: Literal["public", "authorised"] = "public"
+    """Who may read: every session, or whoever shows a data token for the path (over TLS)."""
+    audience: str | None = None
+    """Name that data tokens must be for; none means https://HOST:1094. Only with mode: authorised."""
+    issuers: tuple[TokenIssuer, ...] = ()
+    """Issuers besides the facility's own whose tokens are good. Only with mode: authorised."""
+    upstream: Literal["none", "token", "x509"] = "none"
+    """What the cache shows the origin of its own; users' tokens never get there."""
+    upstream_secret: str | None = None
+    """Name of an existing Secret in the namespace with token, or tls.crt and tls.key, and perhaps ca.pem, the
+    CAs of the origin; required by (and only with) upstream: token and upstream: x509."""
+    replicas: int = 1
+    """Caches, 1 to 32; from 2 on a redirector in front of them sees that each file is in one only."""
     size: str = "20Gi"
-    """Size of the cache's volume."""
+    """Size of each cache's volume."""
     high_watermark: float = 0.9
     """Part of the size above which files are thrown away, least recently read first; at most 0.95."""
     low_watermark: float = 0.8

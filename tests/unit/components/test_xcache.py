@@ -1,6 +1,6 @@
 """The text that XRootD is started with."""
 
-from components.xcache import config, server
+from components.xcache_config import config, server
 from settings import XCache
 
 
