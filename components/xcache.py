@@ -130,7 +130,7 @@ class XCache(FacilityComponent):
         tls = self._certificate()
         self._caches(tls)
         if self._manager:
-            self._redirector(self._manager, tls)
+            self._redirector(tls)
         service(self, servers[-1], "xcache", {"root": PORT})
         self._network(servers)
         self.contribution = SessionContribution(
@@ -265,11 +265,11 @@ class XCache(FacilityComponent):
 
     # The redirector
 
-    def _redirector(self, manager: str, tls: Mapping[str, pulumi.Input[str]]) -> None:
+    def _redirector(self, tls: Mapping[str, pulumi.Input[str]]) -> None:
         settings = self._args.settings
         files = self._texts(
-            redirector=text.redirector_config(settings, manager),
-            manager=text.manager_config(settings, manager),
+            redirector=text.redirector_config(settings),
+            manager=text.manager_config(settings),
         )
         mounts = [_config(f"{REDIRECTOR}-config"), RUN, TMP]
         containers = [

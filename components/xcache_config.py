@@ -67,15 +67,15 @@ def cluster_config(settings: XCacheSettings, manager: str) -> str:
     return CMSD.substitute(prefix=settings.prefix, manager=manager)
 
 
-def redirector_config(settings: XCacheSettings, manager: str) -> str:
+def redirector_config(settings: XCacheSettings) -> str:
     """Return the configuration of the redirector's server."""
-    text = REDIRECTOR.substitute(prefix=settings.prefix, manager=manager, port=PORT)
+    text = REDIRECTOR.substitute(prefix=settings.prefix, cluster=CLUSTER_PORT, port=PORT)
     return text + _authorised(settings)
 
 
-def manager_config(settings: XCacheSettings, manager: str) -> str:
+def manager_config(settings: XCacheSettings) -> str:
     """Return the configuration of the redirector's cluster daemon."""
-    return REDIRECTOR.substitute(prefix=settings.prefix, manager=manager, port=CLUSTER_PORT)
+    return REDIRECTOR.substitute(prefix=settings.prefix, cluster=CLUSTER_PORT, port=CLUSTER_PORT)
 
 
 def _authorised(settings: XCacheSettings) -> str:

@@ -23,7 +23,7 @@ def directives(text: str) -> list[str]:
 TEXTS = [
     pytest.param(directives(config(cache(), "af")), id="one cache"),
     pytest.param(directives(config(cache(), "af", MANAGER)), id="one of several caches"),
-    pytest.param(directives(redirector_config(cache(), MANAGER)), id="redirector"),
+    pytest.param(directives(redirector_config(cache())), id="redirector"),
 ]
 
 
