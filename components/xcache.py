@@ -70,13 +70,24 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
     "none": {},
     "token": {"BEARER_TOKEN_FILE": f"{LOGIN.path}/token"},
     "x509": {
-        "X509_USER_CERT": f"{LOGIN.path}/tls.crt",
-        "X509_USER_KEY": f"{LOGIN.path}/tls.key",
-        # Made by XRootD itself; a name that the keeper leaves alone.
         "X509_USER_PROXY": f"{LOGIN.path}/.proxy",
+        "X509_CERT_DIR": f"{LOGIN.path}/.certs",
     },
 }
 """How XRootD finds the login to an origin, by the setting ``upstream``."""
+
+
+PATIENCE: Mapping[str, str] = {
+    "XRD_CONNECTIONWINDOW": "15",
+    "XRD_CONNECTIONRETRY": "1",
+    "XRD_REQUESTTIMEOUT": "60",
+    "XRD_STREAMTIMEOUT": "30",
+    "XRD_DATASERVERTTL": "60",
+    "XRD_LOADBALANCERTTL": "60",
+}
+"""Seconds (and tries) of the cache as the origin's client: an origin that does not answer is an error for
+the reader and no hang, and no idle connection keeps an old login. Variables, for of several directives
+``pss.setopt`` XRootD 6.2.1 hears the first only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +199,7 @@ class XCache(FacilityComponent):
         settings = self._args.settings
         memory = bytes_of(settings.memory) + OVERHEAD
         mounts = [_config(CONFIG), Mount(name="cache", path="/cache", template=True), RUN, TMP]
-        environment = dict(CREDENTIALS[settings.upstream])
+        environment = {**PATIENCE, **CREDENTIALS[settings.upstream]}
         if self._authorised:
             mounts += CERTIFICATE
             # Issuers' keys outlive a restart, so that readers do not need the issuer for it.

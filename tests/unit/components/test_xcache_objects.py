@@ -10,7 +10,7 @@ from cryptography import x509
 
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
-from components.xcache import XCache, XCacheArgs, issuer_ports, node_names
+from components.xcache import PATIENCE, XCache, XCacheArgs, issuer_ports, node_names
 from local.plugins.resource import Properties
 from settings import Images, TokenIssuer
 from settings import XCache as XCacheSettings
@@ -68,10 +68,10 @@ def paths(container: Any) -> dict[str, str]:
     return {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
 
 
-def test_a_public_cache_has_no_certificate_no_variable_and_one_container() -> None:
+def test_a_public_cache_has_one_container_no_certificate_and_nobodys_login() -> None:
     cache, resources = made()
     assert list(containers(resources["StatefulSet/xcache"])) == ["xrootd"]
-    assert not environment(containers(resources["StatefulSet/xcache"])["xrootd"])
+    assert environment(containers(resources["StatefulSet/xcache"])["xrootd"]) == PATIENCE
     assert not {"Secret/xcache-tls", "Deployment/xcache-redirector"} & resources.keys()
     assert list(resources["ConfigMap/xcache-config"]["data"]) == ["xcache.cfg"]
     assert cache.verifiers == ()
@@ -151,7 +151,7 @@ class TestLoginAtTheOrigin:
         ("upstream", "variables"),
         [
             ("token", {"BEARER_TOKEN_FILE"}),
-            ("x509", {"X509_USER_CERT", "X509_USER_KEY", "X509_USER_PROXY"}),
+            ("x509", {"X509_USER_PROXY", "X509_CERT_DIR"}),
         ],
     )
     def test_the_cache_has_its_login_from_the_keeper_and_never_the_secret_itself(
@@ -160,7 +160,7 @@ class TestLoginAtTheOrigin:
         _, resources = made(upstream=upstream, upstream_secret="login")
         found = containers(resources["StatefulSet/xcache"])
         given = environment(found["xrootd"])
-        assert variables | {"X509_CERT_FILE"} == given.keys()
+        assert variables | {"X509_CERT_FILE"} == given.keys() - PATIENCE.keys()
         kept = paths(found["xrootd"])["login"]
         assert all(given[name].startswith(f"{kept}/") for name in variables)
         assert "upstream" not in paths(found["xrootd"])
