@@ -48,13 +48,13 @@ subprocess.run(["xrdcp", "-s", "-f", xcache.url("{fresh_file}"), "/tmp/x"], chec
     before = metrics()
     notebook.run(read)
     first = wait_for(
-        "the first reader", lambda: m if given(m := metrics()) >= given(before) + SIZE else None, 60
+        "the first reader", lambda: m if given(m := metrics()) >= given(before) + SIZE else None, 120
     )
     kept = 'xcache_fetched_bytes_total{use="kept"}'
     assert first[kept] - before[kept] == SIZE
     notebook.run(read)
     second = wait_for(
-        "the second reader", lambda: m if given(m := metrics()) >= given(first) + SIZE else None, 60
+        "the second reader", lambda: m if given(m := metrics()) >= given(first) + SIZE else None, 120
     )
     assert second[kept] == first[kept]
     assert second["xcache_files_closed_total"] == before["xcache_files_closed_total"] + 2

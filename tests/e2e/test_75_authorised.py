@@ -67,7 +67,9 @@ def put(session: str, text: str, mode: str = "600") -> str:
 
 def run(session: str, *command: str, token_file: str = OWN) -> tuple[int, str]:
     """Run a command in a session with a token; return its status and what the user reads."""
-    done = execute(session, "env", f"BEARER_TOKEN_FILE={token_file}", "timeout", "100", *command)
+    # As sessions have it that start while the caches want tokens; this one may be older.
+    variables = (f"BEARER_TOKEN_FILE={token_file}", "XRD_LOGLEVEL=Error")
+    done = execute(session, "env", *variables, "timeout", "100", *command)
     return done.returncode, done.stdout + done.stderr
 
 
