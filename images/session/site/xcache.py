@@ -7,13 +7,15 @@ The cache fetches what it does not have from its origin, once for everybody.
 """
 
 import os
+import stat
 from urllib.parse import urlsplit
 
 
 def url(file: str) -> str:
     """Return ``root://CACHE//PATH`` for a path, or for the file's own root:// address.
 
-    Raises RuntimeError where the facility has no cache, ValueError for a path that is not absolute.
+    Raises RuntimeError where the facility has no cache, ValueError for a path that is not absolute, and
+    PermissionError for a data token that XRootD would not use, which it does not tell.
     """
     host = os.environ.get("XCACHE_HOST")
     if not host:
@@ -21,4 +23,14 @@ def url(file: str) -> str:
     path = "/" + urlsplit(file).path.lstrip("/") if file.startswith(("root://", "xroot://")) else file
     if not path.startswith("/"):
         raise ValueError(f"{file!r} is no absolute path; write /store/... or root://HOST//store/...")
+    _check_token()
     return f"root://{host}/{path}"
+
+
+def _check_token() -> None:
+    file = os.environ.get("BEARER_TOKEN_FILE")
+    if not file or "BEARER_TOKEN" in os.environ or not os.path.exists(file):
+        return
+    mode = stat.S_IMODE(os.stat(file).st_mode)
+    if mode & 0o077:
+        raise PermissionError(f"{file} has mode {mode:04o}, so XRootD passes it over: chmod 600 {file}")

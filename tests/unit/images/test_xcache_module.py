@@ -41,3 +41,24 @@ def test_a_facility_without_a_cache_says_so(xcache: ModuleType, monkeypatch: pyt
     monkeypatch.delenv("XCACHE_HOST")
     with pytest.raises(RuntimeError, match="has no cache"):
         xcache.url("/eos/opendata/a.root")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_a_token_that_others_may_read_is_told_of_since_xrootd_passes_it_over_without_a_word(
+    xcache: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int
+) -> None:
+    token = tmp_path / "access_token"
+    token.touch()
+    token.chmod(mode)
+    monkeypatch.setenv("BEARER_TOKEN_FILE", str(token))
+    with pytest.raises(PermissionError, match=f"has mode {mode:04o}.*chmod 600"):
+        xcache.url("/store/a.root")
+    token.chmod(0o600)
+    assert xcache.url("/store/a.root")
+
+
+def test_a_session_without_a_token_may_ask_for_addresses(
+    xcache: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("BEARER_TOKEN_FILE", str(tmp_path / "none"))
+    assert xcache.url("/store/a.root")
