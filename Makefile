@@ -59,5 +59,5 @@ generated: venv ## rewrite what is generated from settings/
 	$(VENV)/python -m tools.generate
 
 locks: ## rewrite requirements/*.txt (needs uv)
-	cd requirements && for name in dev hub gateway credentials session; do \
+	cd requirements && for name in dev hub gateway credentials cache-metrics session; do \
 	  uv pip compile --quiet --generate-hashes --no-emit-index-url --universal $$name.in -o $$name.txt; done

@@ -74,6 +74,7 @@ if settings.xcache:
             facility=facility,
             settings=settings.xcache,
             private_cidrs=settings.network.private_cidrs,
+            monitoring=settings.network.monitoring_namespace,
             issuer=issuer(facility),
             certificate=ca.servers.get("xcache"),
         ),

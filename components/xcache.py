@@ -35,6 +35,7 @@ from components.workload import (
     checksum,
     config_map,
     deployment,
+    http_get,
     metadata,
     resources,
     secret,
@@ -43,7 +44,7 @@ from components.workload import (
     stateful_set,
     variable,
 )
-from components.xcache_config import CLUSTER_PORT, PORT
+from components.xcache_config import CLUSTER_PORT, METRICS_PORT, PORT
 from settings import XCache as XCacheSettings
 from settings.quantity import bytes_of
 
@@ -98,6 +99,8 @@ class XCacheArgs:
     settings: XCacheSettings
     private_cidrs: tuple[str, ...]
     """Addresses that an origin has only where the settings say so."""
+    monitoring: str | None = None
+    """Namespace whose pods may read the metrics."""
     issuer: str = ""
     """The facility's issuer of data tokens; only with mode: authorised."""
     certificate: ServerCertificate | None = None
@@ -174,7 +177,7 @@ class XCache(FacilityComponent):
         mounted: list[pulumi.Resource] = [config_map(self, COMPONENT, CONFIG, files)]
         if tls:
             mounted.append(secret(self, COMPONENT, TLS, tls, "kubernetes.io/tls"))
-        containers = [self._cache()]
+        containers = [self._cache(), self._metrics()]
         if self._clustered:
             containers.append(self._cluster_daemon())
         if settings.upstream_secret:
@@ -224,6 +227,18 @@ class XCache(FacilityComponent):
         if self._authorised:
             return Probes(command=("/usr/local/bin/xcache-alive",))
         return Probes(command=("xrdfs", f"localhost:{PORT}", "query", "config", "version"))
+
+    def _metrics(self) -> Container:
+        port = str(METRICS_PORT)
+        return Container(
+            name="metrics",
+            image="cache-metrics",
+            command=["python", "-m", "services.cache_metrics.server", port, port],
+            ports={"metrics": METRICS_PORT},
+            probes=Probes(get=http_get("/metrics", METRICS_PORT)),
+            resources=resources("10m", "32Mi", "128Mi"),
+            mounts=[TMP],
+        )
 
     def _cluster_daemon(self) -> Container:
         return Container(
@@ -320,7 +335,8 @@ class XCache(FacilityComponent):
         settings, private = self._args.settings, self._args.private_cidrs
         # The callers' halves come with the contribution, from whoever makes their pods.
         readers = {caller: ports(PORT) for caller in (SESSION, SCHEDULER, WORKER)}
-        receive(self, COMPONENT, readers, outgoing=False)
+        watchers = {self._args.monitoring: ports(METRICS_PORT)} if self._args.monitoring else {}
+        receive(self, COMPONENT, readers, outgoing=False, namespaces=watchers)
         if self._clustered:
             receive(self, REDIRECTOR, {**readers, COMPONENT: ports(CLUSTER_PORT)}, outgoing=False)
             send(self, COMPONENT, Flow(REDIRECTOR, ports(CLUSTER_PORT)))

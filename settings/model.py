@@ -254,6 +254,8 @@ class Network:
     """Addresses of the Kubernetes API server as pods reach it."""
     api_server_ports: tuple[int, ...] = (443, 6443)
     """Ports of the Kubernetes API server, of its Service and of the server itself."""
+    monitoring_namespace: str | None = None
+    """Namespace whose pods may read the metrics, where a Prometheus runs; none means nobody may."""
     internet: bool = True
     """Lets sessions and workers open connections to public addresses."""
     private_cidrs: tuple[str, ...] = (

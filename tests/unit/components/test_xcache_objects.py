@@ -22,7 +22,7 @@ CONFIGS = ("xcache-config", "xcache-redirector-config")
 IAM = TokenIssuer(issuer="https://iam.example.org/")
 
 
-def made(**settings: Any) -> tuple[XCache, dict[str, Properties]]:
+def made(monitoring: str | None = None, **settings: Any) -> tuple[XCache, dict[str, Properties]]:
     """Return the component and what it made, by KIND/NAME."""
     components: list[XCache] = []
 
@@ -42,6 +42,7 @@ def made(**settings: Any) -> tuple[XCache, dict[str, Properties]]:
             facility=FACILITY,
             settings=given,
             private_cidrs=("10.0.0.0/8",),
+            monitoring=monitoring,
             issuer=ISSUER,
             certificate=ca.servers["xcache"],
         )
@@ -68,9 +69,9 @@ def paths(container: Any) -> dict[str, str]:
     return {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
 
 
-def test_a_public_cache_has_one_container_no_certificate_and_nobodys_login() -> None:
+def test_a_public_cache_has_no_certificate_and_nobodys_login() -> None:
     cache, resources = made()
-    assert list(containers(resources["StatefulSet/xcache"])) == ["xrootd"]
+    assert list(containers(resources["StatefulSet/xcache"])) == ["xrootd", "metrics"]
     assert environment(containers(resources["StatefulSet/xcache"])["xrootd"]) == PATIENCE
     assert not {"Secret/xcache-tls", "Deployment/xcache-redirector"} & resources.keys()
     assert list(resources["ConfigMap/xcache-config"]["data"]) == ["xcache.cfg"]
@@ -190,7 +191,7 @@ class TestSeveral:
         assert spec["replicas"] == 3
         assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["cache"]
         found = containers(resources["StatefulSet/xcache"])
-        assert list(found) == ["xrootd", "cmsd"]
+        assert list(found) == ["xrootd", "metrics", "cmsd"]
         assert paths(found["cmsd"]).items() >= {"cache": "/cache", "run": "/run/xrootd"}.items()
         assert paths(found["xrootd"]).items() >= {"cache": "/cache", "run": "/run/xrootd"}.items()
 
@@ -215,3 +216,14 @@ class TestSeveral:
         assert [flow.target for flow in cache.contribution.flows] == ["xcache", "xcache-redirector"]
         (rule,) = resources["NetworkPolicy/xcache-to-xcache-redirector"]["spec"]["egress"]
         assert [port["port"] for port in rule["ports"]] == [1213]
+
+
+@pytest.mark.parametrize(("namespace", "doors"), [(None, []), ("monitoring", ["monitoring"])])
+def test_the_metrics_are_for_the_namespace_of_the_settings_and_for_nobody_else(
+    namespace: str | None, doors: list[str]
+) -> None:
+    _, resources = made(monitoring=namespace)
+    rules = resources["NetworkPolicy/xcache-in"]["spec"]["ingress"]
+    to_metrics = [rule for rule in rules if {"protocol": "TCP", "port": 9931} in rule["ports"]]
+    peers = [peer["namespaceSelector"]["matchLabels"] for rule in to_metrics for peer in rule["from"]]
+    assert [labels["kubernetes.io/metadata.name"] for labels in peers] == doors

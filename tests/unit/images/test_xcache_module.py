@@ -43,22 +43,28 @@ def test_a_facility_without_a_cache_says_so(xcache: ModuleType, monkeypatch: pyt
         xcache.url("/eos/opendata/a.root")
 
 
-@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
-def test_a_token_that_others_may_read_is_told_of_since_xrootd_passes_it_over_without_a_word(
-    xcache: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, mode: int
+def test_a_token_that_is_yours_alone_is_no_trouble(
+    xcache: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    token = tmp_path / "access_token"
-    token.touch()
-    token.chmod(mode)
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
     monkeypatch.setenv("BEARER_TOKEN_FILE", str(token))
-    with pytest.raises(PermissionError, match=f"has mode {mode:04o}.*chmod 600"):
-        xcache.url("/store/a.root")
-    token.chmod(0o600)
-    assert xcache.url("/store/a.root")
+    assert xcache.token_trouble() is None
+    monkeypatch.delenv("BEARER_TOKEN_FILE")
+    assert xcache.token_trouble() is None
 
 
-def test_a_session_without_a_token_may_ask_for_addresses(
-    xcache: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_token_that_xrootd_would_pass_over_is_told_of(
+    xcache: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("BEARER_TOKEN_FILE", str(tmp_path / "none"))
-    assert xcache.url("/store/a.root")
+    token = tmp_path / "token"
+    monkeypatch.setenv("BEARER_TOKEN_FILE", str(token))
+    with pytest.warns(UserWarning, match="no token for the cache: .*token: No such file"):
+        xcache.url("/store/file.root")
+    token.touch()
+    token.chmod(0o640)
+    with pytest.warns(UserWarning, match=r"may be read by others \(mode 640\).*chmod 600"):
+        xcache.url("/store/file.root")
+    token.chmod(0o600)
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    assert "is not your own" in xcache.token_trouble()
