@@ -259,9 +259,9 @@ def test_a_directory_with_cached_files_cannot_be_listed(session: str) -> None:
 LARGE = f"{FOLDER}/large.bin"
 READ_ON = f"""
 import hashlib, threading, time, xcache
-from XRootD import client
+from XRootD.client import File
 def read_all():
-    digest, reader = hashlib.sha256(), client.File()
+    digest, reader = hashlib.sha256(), File()
     status, _ = reader.open(xcache.url("{LARGE}"))
     assert status.ok, status.message
     for block in range(64):
