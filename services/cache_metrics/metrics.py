@@ -27,9 +27,9 @@ class Metrics:
         self._datagrams = self._counter(
             "xcache_stream_datagrams", "Datagrams of the cache: read, unreadable, or lost.", "outcome"
         )
-        volume = Gauge("xcache_volume_bytes", "The volume's file system.", ["state"], registry=self.registry)
-        volume.labels("free").set_function(self._free)
-        volume.labels("used").set_function(self._used)
+        space = Gauge("xcache_volume_bytes", "The volume's file system.", ["state"], registry=self.registry)
+        space.labels("free").set_function(self._free)
+        space.labels("used").set_function(self._used)
         # There from the start, so that a rate of none is 0 and not nothing.
         for source in ("cache", "origin", "bypass"):
             self._given.labels(source)
