@@ -81,16 +81,6 @@ def read(session: str, token_file: str = OWN, file: str = FILE) -> tuple[int, st
 # Who reads
 
 
-def test_a_session_older_than_two_lifetimes_reads_with_what_it_was_given(session: str) -> None:
-    (pod,) = [pod for pod in objects("pods") if pod["metadata"]["name"] == session]
-    born = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
-    age = (datetime.now(UTC) - born).total_seconds()
-    time.sleep(max(0, 2 * LIFETIME + 10 - age))
-    assert read(session) == (0, "")
-    digest = execute(session, "sha256sum", "/tmp/read-by-a-test").stdout.split()[0]
-    assert digest == samples.SHA256["nano_dy.root"]
-
-
 DATASETS = {"dimuon": "nano_dimuon.root", "dy": "nano_dy.root"}
 ANALYSE = f"""
 import importlib, dimuon, xcache
@@ -104,11 +94,13 @@ counts = {{name: histogram.values().astype(int).tolist() for name, histogram in 
 def test_workers_analyse_without_a_step_by_the_user(session: str, notebook: Server) -> None:
     assert session
     notebook.upload(Path(__file__).with_name("dimuon.py"))
-    notebook.run(NEW_CLUSTER, seconds=600)
+    # In a kernel of its own: the notebook's has a cluster.
+    kernel = notebook.account.start_kernel()
+    kernel.run(NEW_CLUSTER, seconds=600)
     try:
-        counts = notebook.value(ANALYSE, "counts", seconds=600)
+        counts = kernel.value(ANALYSE, "counts", seconds=600)
     finally:
-        notebook.run("client.close(); cluster.shutdown()")
+        kernel.run("client.close(); cluster.shutdown(); gateway.close()")
     files = samples.fetch()
     assert counts == {name: dimuon_counts(files[file]) for name, file in DATASETS.items()}
 
@@ -259,9 +251,9 @@ def test_a_directory_with_cached_files_cannot_be_listed(session: str) -> None:
 LARGE = f"{FOLDER}/large.bin"
 READ_ON = f"""
 import hashlib, threading, time, xcache
-from XRootD import client
+from XRootD.client import File
 def read_all():
-    digest, reader = hashlib.sha256(), client.File()
+    digest, reader = hashlib.sha256(), File()
     status, _ = reader.open(xcache.url("{LARGE}"))
     assert status.ok, status.message
     for block in range(64):
@@ -330,3 +322,13 @@ def test_after_a_rotation_old_tokens_are_good_to_their_end_and_new_ones_at_once(
     assert read(session, put(session, before)) == (0, "")
     assert read(session, put(session, tokens.signed(new))) == (0, "")
     assert read(session, put(session, tokens.signed(key, **ended())))[0] != 0
+
+
+def test_a_session_older_than_two_lifetimes_reads_with_what_it_was_given(session: str) -> None:
+    (pod,) = [pod for pod in objects("pods") if pod["metadata"]["name"] == session]
+    born = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    age = (datetime.now(UTC) - born).total_seconds()
+    time.sleep(max(0, 2 * LIFETIME + 10 - age))
+    assert read(session) == (0, "")
+    digest = execute(session, "sha256sum", "/tmp/read-by-a-test").stdout.split()[0]
+    assert digest == samples.SHA256["nano_dy.root"]
