@@ -165,6 +165,8 @@ class Mount:
     """The same, but never on a disk."""
     template: bool = False
     """A volume of the pod's own, from its StatefulSet's claim template of the same name."""
+    looked_at: bool = False
+    """Read-only for this container, whatever the source."""
 
     def volume(self) -> VolumeArgs:
         """Return the pod's side."""
@@ -188,7 +190,8 @@ class Mount:
     def mount(self) -> VolumeMountArgs:
         """Return the container's side."""
         writable = self.memory_dir or self.secret_dir or self.template or self.claim is not None
-        return VolumeMountArgs(name=self.name, mount_path=self.path, read_only=None if writable else True)
+        read_only = self.looked_at or not writable
+        return VolumeMountArgs(name=self.name, mount_path=self.path, read_only=read_only or None)
 
 
 TMP = Mount(name="tmp", path="/tmp", memory_dir=True)
@@ -290,6 +293,7 @@ def stateful_set(
     containers: Sequence[Container],
     *,
     checksums: Mapping[str, pulumi.Input[str]],
+    annotations: Mapping[str, str],
     names: str,
     volume: str,
     size: str,
@@ -300,7 +304,7 @@ def stateful_set(
 
     ``names`` is the headless Service that gives pods their names; ``volume`` the name of the claim
     template and ``size`` its Kubernetes quantity. The volume goes with its pod: it holds copies only.
-    ``checksums`` as for ``deployment``.
+    ``checksums`` as for ``deployment``; ``annotations`` are the pods' others.
     """
     return k8s.apps.v1.StatefulSet(
         component,
@@ -310,7 +314,7 @@ def stateful_set(
             revision_history_limit=3,
             service_name=names,
             selector=LabelSelectorArgs(match_labels=selector(component)),
-            template=_template(owner, component, containers, checksums, None),
+            template=_template(owner, component, containers, checksums, None, annotations),
             volume_claim_templates=[
                 PersistentVolumeClaimArgs(
                     metadata=ObjectMetaArgs(name=volume, labels=selector(component)),
@@ -331,11 +335,13 @@ def _template(
     containers: Sequence[Container],
     checksums: Mapping[str, pulumi.Input[str]],
     service_account: str | None,
+    others: Mapping[str, str] | None = None,
 ) -> PodTemplateSpecArgs:
     facility = owner.facility
     mounts = {mount.name: mount for container in containers for mount in container.mounts}
     annotations: dict[str, pulumi.Input[str]] = {
-        f"checksum/{name}": digest for name, digest in sorted(checksums.items())
+        **{f"checksum/{name}": digest for name, digest in sorted(checksums.items())},
+        **(others or {}),
     }
     return PodTemplateSpecArgs(
         metadata=ObjectMetaArgs(labels=facility.pod_labels(component), annotations=annotations),

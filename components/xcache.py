@@ -187,6 +187,7 @@ class XCache(FacilityComponent):
             COMPONENT,
             containers,
             checksums=_checksums(files, tls),
+            annotations=_scraped() if self._args.monitoring else {},
             names=NODES,
             volume="cache",
             size=settings.size,
@@ -233,11 +234,11 @@ class XCache(FacilityComponent):
         return Container(
             name="metrics",
             image="cache-metrics",
-            command=["python", "-m", "services.cache_metrics.server", port, port],
+            command=["python", "-m", "services.cache_metrics.server", port, port, "/cache"],
             ports={"metrics": METRICS_PORT},
             probes=Probes(get=http_get("/metrics", METRICS_PORT)),
             resources=resources("10m", "32Mi", "128Mi"),
-            mounts=[TMP],
+            mounts=[Mount(name="cache", path="/cache", template=True, looked_at=True), TMP],
             # Before the cache: after a datagram that nobody took, the next one is lost as well.
             sidecar=True,
         )
@@ -349,6 +350,11 @@ class XCache(FacilityComponent):
             doors = ports(*issuer_ports(settings))
             for caller in servers:
                 send_to_addresses(self, caller, "issuers", EVERYWHERE, ports=doors, excepted=private)
+
+
+def _scraped() -> dict[str, str]:
+    """Return what the usual configuration of a Prometheus for pods goes by."""
+    return {"prometheus.io/scrape": "true", "prometheus.io/port": str(METRICS_PORT)}
 
 
 def _config(name: str) -> Mount:

@@ -146,7 +146,7 @@ def e2e(site: Site) -> int:
 def bench(site: Site) -> int:
     """Measure the facility with the users of the end-to-end tests; each measurement prints its table."""
     os.environ["COFFEA_CASA_OVERRIDES"] = str(OVERRIDES)
-    names = ("start_times", "minting", "spawns", "cache")
+    names = ("start_times", "minting", "hub_loop", "spawns", "cache")
     return _up(site, browser=True) or max(_python(site, f"bench.{name}") for name in names)
 
 

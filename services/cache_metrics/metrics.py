@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+import os
+from pathlib import Path
 
-from services.cache_metrics.stream import StreamError, read
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from services.cache_metrics.stream import NUMBERS, Datagram, StreamError, read
 
 
 class Metrics:
-    """Counters since the start."""
+    """Counters since the start, and how full the cache's ``volume`` is at the moment."""
 
-    def __init__(self) -> None:
+    def __init__(self, volume: Path) -> None:
         self.registry = CollectorRegistry()
-        self._last: int | None = None
+        self._volume = volume
+        self._last: Datagram | None = None
         self._given = self._counter(
             "xcache_given_bytes", "Bytes given to readers, by where they came from.", "source"
         )
         self._fetched = self._counter("xcache_fetched_bytes", "Bytes fetched from the origin, by use.", "use")
         self._prefetched = self._counter("xcache_prefetched_bytes", "Bytes fetched before anybody asked.")
-        self._closed = self._counter("xcache_files_closed", "Files that readers have closed.")
+        self._closed = self._counter("xcache_files_closed", "Files that their last readers have closed.")
         self._wrong = self._counter("xcache_checksum_errors", "Blocks whose checksum was wrong.")
         self._datagrams = self._counter(
             "xcache_stream_datagrams", "Datagrams of the cache: read, unreadable, or lost.", "outcome"
         )
+        space = Gauge("xcache_volume_bytes", "The volume's file system.", ["state"], registry=self.registry)
+        space.labels("free").set_function(self._free)
+        space.labels("used").set_function(self._used)
         # There from the start, so that a rate of none is 0 and not nothing.
         for source in ("cache", "origin", "bypass"):
             self._given.labels(source)
@@ -44,7 +51,7 @@ class Metrics:
         if told is None:
             return
         self._datagrams.labels("read").inc()
-        self._datagrams.labels("lost").inc(self._missing(told.number))
+        self._datagrams.labels("lost").inc(self._missing(told))
         for closed in told.closed:
             self._closed.inc()
             self._given.labels("cache").inc(closed.b_hit)
@@ -55,7 +62,18 @@ class Metrics:
             self._prefetched.inc(closed.b_prefetch)
             self._wrong.inc(closed.n_cks_errs)
 
-    def _missing(self, number: int) -> int:
-        """Return how many datagrams went missing before this one; none when the cache started anew."""
-        last, self._last = self._last, number
-        return number - last - 1 if last is not None and number > last else 0
+    def _missing(self, told: Datagram) -> int:
+        """Return how many datagrams went missing before this one."""
+        last, self._last = self._last, told
+        if last is None:
+            return 0
+        before = last.number if last.start == told.start else 0
+        return (told.number - before - 1) % NUMBERS
+
+    def _free(self) -> float:
+        state = os.statvfs(self._volume)
+        return state.f_bavail * state.f_frsize
+
+    def _used(self) -> float:
+        state = os.statvfs(self._volume)
+        return (state.f_blocks - state.f_bfree) * state.f_frsize

@@ -1,12 +1,13 @@
 """Listens to the cache on loopback and answers Prometheus.
 
-Run as ``python -m services.cache_metrics.server STREAM_PORT METRICS_PORT``.
+Run as ``python -m services.cache_metrics.server STREAM_PORT METRICS_PORT VOLUME``.
 """
 
 from __future__ import annotations
 
 import socket
 import sys
+from pathlib import Path
 
 from prometheus_client import start_http_server
 
@@ -33,13 +34,13 @@ def follow(listener: socket.socket, metrics: Metrics) -> None:
         metrics.take(datagram)
 
 
-def main(stream_port: int, metrics_port: int) -> None:
+def main(stream_port: int, metrics_port: int, volume: Path) -> None:
     """Serve for ever."""
-    metrics = Metrics()
+    metrics = Metrics(volume)
     with stream(stream_port) as listener:
         start_http_server(metrics_port, registry=metrics.registry)
         follow(listener, metrics)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -59,6 +59,7 @@ subprocess.run(["xrdcp", "-s", "-f", xcache.url("{fresh_file}"), "/tmp/x"], chec
     assert second[kept] == first[kept]
     assert second["xcache_files_closed_total"] == before["xcache_files_closed_total"] + 2
     assert second['xcache_stream_datagrams_total{outcome="unreadable"}'] == 0
+    assert second['xcache_volume_bytes{state="used"}'] >= SIZE
 
 
 def test_no_file_is_named(notebook: Server, fresh_file: str) -> None:

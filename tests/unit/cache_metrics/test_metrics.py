@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -51,7 +52,8 @@ IDENTITY = {"code": "=", "pseq": 1, "stod": 1, "sid": 1, "src": {"pgm": "xrootd"
 
 def datagram(*events: dict[str, Any], **header: Any) -> bytes:
     """Return what a cache sends, with the blank that it puts at the end."""
-    return "\n".join(json.dumps(part) for part in (HEADER | header, *events)).encode() + b" "
+    lines = (json.dumps(part, separators=(",", ":")) for part in (HEADER | header, *events))
+    return "\n".join(lines).encode() + b" "
 
 
 def values(metrics: Metrics) -> dict[str, float]:
@@ -88,6 +90,11 @@ def test_other_streams_and_other_events_are_passed_over() -> None:
         b'{"code":"g"}',
         b'{"code":"g","gs":[],"pseq":1}',
         datagram(EVENT, pseq="x"),
+        datagram(EVENT, pseq=1000),
+        datagram(EVENT, pseq=float("inf")),
+        datagram(EVENT, stod=None),
+        datagram(EVENT | {"b_hit": 2**63}),
+        datagram(EVENT | {"b_hit": 10**4000}),
         datagram(EVENT | {"b_hit": -1}),
         datagram(EVENT | {"b_hit": "10"}),
         datagram(EVENT | {"b_hit": True}),
@@ -98,14 +105,14 @@ def test_other_streams_and_other_events_are_passed_over() -> None:
 def test_what_is_no_datagram_of_the_stream_is_an_error_and_only_counted(content: bytes) -> None:
     with pytest.raises(StreamError):
         read(content)
-    metrics = Metrics()
+    metrics = Metrics(ROOT)
     metrics.take(content)
     counted = {name: value for name, value in values(metrics).items() if value}
     assert counted == {"xcache_stream_datagrams_total.unreadable": 1}
 
 
 def test_bytes_are_counted_by_where_they_come_from() -> None:
-    metrics = Metrics()
+    metrics = Metrics(ROOT)
     metrics.take(datagram(EVENT))
     metrics.take(datagram(EVENT, pseq=2))
     assert values(metrics) == {
@@ -123,11 +130,44 @@ def test_bytes_are_counted_by_where_they_come_from() -> None:
     }
 
 
-def test_datagrams_that_are_missing_are_counted_and_a_restart_is_no_loss() -> None:
-    metrics = Metrics()
-    for number in (7, 8, 11, 1, 2):
-        metrics.take(datagram(pseq=number))
-    assert values(metrics)["xcache_stream_datagrams_total.lost"] == 2
+@pytest.mark.parametrize(
+    "name", ['quo"te.root', "back\\slash", 'x","size":1,"b_hit":99,"y', "\udcff.root", "tab\t"]
+)
+def test_a_file_is_counted_whatever_its_name(name: str) -> None:
+    # XRootD writes names as they are, which json.dumps would not.
+    content = datagram(EVENT, EVENT).replace(b"/eos/opendata/coffea/a.root", os.fsencode(name))
+    told = read(content)
+    assert told
+    assert told.closed == (Closed(10, 20, 3, 400, 5, 1),) * 2
+
+
+@pytest.mark.parametrize(
+    ("numbers", "lost"),
+    [
+        ([(1, 7), (1, 8), (1, 11)], 2),
+        ([(1, 998), (1, 999), (1, 0), (1, 1)], 0),
+        ([(1, 998), (1, 1)], 2),
+        ([(1, 7), (2, 1), (2, 2)], 0),
+        ([(1, 7), (2, 3)], 2),
+    ],
+    ids=["a gap", "numbers begin again", "a gap there", "the cache restarts", "a gap there"],
+)
+def test_datagrams_that_are_missing_are_counted(numbers: list[tuple[int, int]], lost: int) -> None:
+    metrics = Metrics(ROOT)
+    for start, number in numbers:
+        metrics.take(datagram(stod=start, pseq=number))
+    assert values(metrics)["xcache_stream_datagrams_total.lost"] == lost
+
+
+def test_the_volume_is_as_full_as_the_file_system_says(tmp_path: Path) -> None:
+    def told(state: str) -> float:
+        return metrics.registry.get_sample_value("xcache_volume_bytes", {"state": state}) or 0
+
+    metrics = Metrics(tmp_path)
+    state = os.statvfs(tmp_path)
+    slack = 2**30  # Others write there, too.
+    assert told("free") == pytest.approx(state.f_bavail * state.f_frsize, abs=slack)
+    assert told("used") == pytest.approx((state.f_blocks - state.f_bfree) * state.f_frsize, abs=slack)
 
 
 def free_port() -> int:
@@ -137,10 +177,10 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def server() -> Iterator[int]:
+def server(tmp_path: Path) -> Iterator[int]:
     """The program, running; its port for both."""
     port = free_port()
-    command = [sys.executable, "-m", "services.cache_metrics.server", str(port), str(port)]
+    command = [sys.executable, "-m", "services.cache_metrics.server", str(port), str(port), str(tmp_path)]
     with subprocess.Popen(command, cwd=ROOT) as process:
         yield port
         process.kill()

@@ -228,3 +228,19 @@ def test_the_metrics_are_for_the_namespace_of_the_settings_and_for_nobody_else(
     to_metrics = [rule for rule in rules if {"protocol": "TCP", "port": 9931} in rule["ports"]]
     peers = [peer["namespaceSelector"]["matchLabels"] for rule in to_metrics for peer in rule["from"]]
     assert [labels["kubernetes.io/metadata.name"] for labels in peers] == doors
+
+
+def test_pods_say_where_their_metrics_are_where_somebody_may_read_them() -> None:
+    def said(monitoring: str | None) -> dict[str, str]:
+        cache = made(monitoring=monitoring)[1]["StatefulSet/xcache"]
+        annotations = cache["spec"]["template"]["metadata"]["annotations"]
+        return {name: value for name, value in annotations.items() if name.startswith("prometheus.io/")}
+
+    assert said("monitoring") == {"prometheus.io/scrape": "true", "prometheus.io/port": "9931"}
+    assert said(None) == {}
+
+
+def test_who_counts_reads_cannot_change_what_is_cached() -> None:
+    metrics = containers(made()[1]["StatefulSet/xcache"])["metrics"]
+    (cache,) = [mount for mount in metrics["volumeMounts"] if mount["name"] == "cache"]
+    assert cache == {"name": "cache", "mountPath": "/cache", "readOnly": True}
