@@ -107,7 +107,11 @@ gateway = DaskGateway(
     ),
     inside,
 )
-DaskRouter("dask-router", DaskRouterArgs(facility=facility), inside)
+router = DaskRouter(
+    "dask-router",
+    DaskRouterArgs(facility=facility, settings=settings.dask_router, public_url=settings.public.url),
+    inside,
+)
 hub = Hub(
     "hub",
     HubArgs(
@@ -120,6 +124,7 @@ hub = Hub(
         issuer_client=ca.clients["hub"],
         contributions=(*shared, gateway.contribution),
         services=(*identity_services, gateway.hub_service),
+        session_callers=router.calls,
     ),
     inside,
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
 
 import pulumi
@@ -75,6 +76,8 @@ class HubArgs:
     issuer_client: ServerCertificate
     contributions: tuple[SessionContribution, ...]
     services: tuple[HubService, ...]
+    session_callers: Mapping[str, tuple[Ports, ...]] = field(default_factory=dict[str, tuple[Ports, ...]])
+    """Components that connect to sessions, and to which ports."""
 
 
 def access(settings: Settings) -> dict[str, object]:
@@ -341,7 +344,8 @@ class Hub(FacilityComponent):
             ),
             opts=self.child(),
         )
-        receive(self, SESSION, {HUB: ports(NOTEBOOK_PORT), PROXY: ports(NOTEBOOK_PORT)})
+        own = {HUB: ports(NOTEBOOK_PORT), PROXY: ports(NOTEBOOK_PORT)}
+        receive(self, SESSION, {**own, **args.session_callers})
         send(self, SESSION, Flow(HUB, ports(HUB_PORT)))
         for flow in pod.flows:
             send(self, SESSION, flow)
