@@ -124,6 +124,7 @@ hub = Hub(
         issuer_client=ca.clients["hub"],
         contributions=(*shared, gateway.contribution),
         services=(*identity_services, gateway.hub_service),
+        door=router.door,
         session_callers=router.calls,
     ),
     inside,

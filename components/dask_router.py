@@ -11,6 +11,7 @@ from pulumi_kubernetes.core.v1 import ServicePortArgs, ServiceSpecArgs
 from components.base import Facility, FacilityComponent, selector
 from components.ca import dask_domain
 from components.network import SESSION, Flow, Ports, ports, receive
+from components.session import SessionDoor
 from components.workload import (
     TMP,
     Container,
@@ -45,14 +46,6 @@ class DaskRouterArgs:
     """How the world gets to sessions, if it does."""
     public_url: str
     """The facility's address in browsers; sessions' names outside are made of its host."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SessionDoor:
-    """Where computers outside find a session: SLUG.DOMAIN, SLUG being its user's label, and the port."""
-
-    domain: str
-    port: int
 
 
 def session_door(settings: DaskRouterSettings | None, public_url: str) -> SessionDoor | None:

@@ -409,9 +409,7 @@ def dask_router(settings: Settings) -> Problems:
     elif not 1 <= value.port <= 65535:
         yield Problem("daskRouter.port", f"{value.port} is no port", "write a number from 1 to 65535")
     if node and value.port == settings.public.node_port:
-        yield Problem(
-            "daskRouter.port", f"{value.port} is public.nodePort as well", "write another number"
-        )
+        yield Problem("daskRouter.port", f"{value.port} is public.nodePort as well", "write another number")
 
 
 def credentials(settings: Settings) -> Problems:

@@ -9,8 +9,9 @@ import pytest
 
 from components.base import Facility
 from components.ca import dask_domain
-from components.dask_router import DaskRouter, DaskRouterArgs, SessionDoor, session_door
+from components.dask_router import DaskRouter, DaskRouterArgs, session_door
 from components.network import ports
+from components.session import SessionDoor
 from local.plugins.resource import Properties
 from settings import DaskRouter as DaskRouterSettings
 from settings import Images
