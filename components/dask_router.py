@@ -10,8 +10,8 @@ from pulumi_kubernetes.core.v1 import ServicePortArgs, ServiceSpecArgs
 
 from components.base import Facility, FacilityComponent, selector
 from components.ca import dask_domain
-from components.network import SESSION, Flow, Ports, ports, receive
-from components.session import SessionDoor
+from components.network import SESSION, Flow, ports, receive
+from components.session import SessionContribution, SessionDoor
 from components.workload import (
     TMP,
     Container,
@@ -65,8 +65,8 @@ class DaskRouter(FacilityComponent):
     """http address of the API and the dashboards, in the cluster."""
     door: SessionDoor | None
     """Where computers outside find sessions, if they do."""
-    calls: dict[str, tuple[Ports, ...]]
-    """What sessions have to let in: components, and their ports of the session."""
+    contribution: SessionContribution
+    """What it needs of sessions: to be let in where the world is."""
 
     def __init__(self, name: str, args: DaskRouterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("coffea-casa:index:DaskRouter", name, args.facility, opts)
@@ -87,7 +87,8 @@ class DaskRouter(FacilityComponent):
             world=ports(WORLD_PORT) if self.door else (),
         )
         self.address = ADDRESS
-        self.calls = {COMPONENT: ports(DASK_PORT)} if self.door else {}
+        callers = {COMPONENT: ports(DASK_PORT)} if self.door else {}
+        self.contribution = SessionContribution(name=name, callers=callers)
         self.register_outputs({"address": self.address})
 
     def _container(self, args: DaskRouterArgs) -> Container:

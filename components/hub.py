@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 import pulumi
@@ -78,8 +77,6 @@ class HubArgs:
     services: tuple[HubService, ...]
     door: SessionDoor | None = None
     """Where users' own computers find sessions; none where they do not."""
-    session_callers: Mapping[str, tuple[Ports, ...]] = field(default_factory=dict[str, tuple[Ports, ...]])
-    """Components that connect to sessions, and to which ports."""
 
 
 def access(settings: Settings) -> dict[str, object]:
@@ -347,8 +344,7 @@ class Hub(FacilityComponent):
             ),
             opts=self.child(),
         )
-        own = {HUB: ports(NOTEBOOK_PORT), PROXY: ports(NOTEBOOK_PORT)}
-        receive(self, SESSION, {**own, **args.session_callers})
+        receive(self, SESSION, {HUB: ports(NOTEBOOK_PORT), PROXY: ports(NOTEBOOK_PORT), **pod.callers})
         send(self, SESSION, Flow(HUB, ports(HUB_PORT)))
         for flow in pod.flows:
             send(self, SESSION, flow)

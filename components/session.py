@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from components.network import Flow
+from components.network import Flow, Ports
 
 Json = dict[str, object]
 
@@ -58,6 +58,8 @@ class SessionContribution:
     """Parts of the pod, in Kubernetes' own field names; sidecars start before the session."""
     flows: tuple[Flow, ...] = ()
     """Where the session must be able to connect to; the receiving side is the component's own."""
+    callers: Mapping[str, tuple[Ports, ...]] = field(default_factory=dict[str, "tuple[Ports, ...]"])
+    """Components that must be able to connect to the session, and its ports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,7 @@ class SessionPod:
     mounts: list[Json]
     sidecars: list[Json]
     flows: tuple[Flow, ...]
+    callers: dict[str, tuple[Ports, ...]]
 
 
 def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
@@ -106,6 +109,11 @@ def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
         mounts=[*files_mounts, *(mount for contribution in contributions for mount in contribution.mounts)],
         sidecars=[sidecar for contribution in contributions for sidecar in contribution.sidecars],
         flows=tuple(flow for contribution in contributions for flow in contribution.flows),
+        callers={
+            caller: allowed
+            for contribution in contributions
+            for caller, allowed in contribution.callers.items()
+        },
     )
 
 

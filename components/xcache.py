@@ -35,6 +35,7 @@ from components.workload import (
     checksum,
     config_map,
     deployment,
+    http_get,
     metadata,
     resources,
     secret,
@@ -43,7 +44,7 @@ from components.workload import (
     stateful_set,
     variable,
 )
-from components.xcache_config import CLUSTER_PORT, PORT
+from components.xcache_config import CLUSTER_PORT, METRICS_PORT, PORT
 from settings import XCache as XCacheSettings
 from settings.quantity import bytes_of
 
@@ -70,13 +71,24 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
     "none": {},
     "token": {"BEARER_TOKEN_FILE": f"{LOGIN.path}/token"},
     "x509": {
-        "X509_USER_CERT": f"{LOGIN.path}/tls.crt",
-        "X509_USER_KEY": f"{LOGIN.path}/tls.key",
-        # Made by XRootD itself; a name that the keeper leaves alone.
         "X509_USER_PROXY": f"{LOGIN.path}/.proxy",
+        "X509_CERT_DIR": f"{LOGIN.path}/.certs",
     },
 }
 """How XRootD finds the login to an origin, by the setting ``upstream``."""
+
+
+PATIENCE: Mapping[str, str] = {
+    "XRD_CONNECTIONWINDOW": "15",
+    "XRD_CONNECTIONRETRY": "1",
+    "XRD_REQUESTTIMEOUT": "60",
+    "XRD_STREAMTIMEOUT": "30",
+    "XRD_DATASERVERTTL": "60",
+    "XRD_LOADBALANCERTTL": "60",
+}
+"""Seconds (and tries) of the cache as the origin's client: an origin that does not answer is an error for
+the reader and no hang, and no idle connection keeps an old login. Variables, for of several directives
+``pss.setopt`` XRootD 6.2.1 hears the first only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +99,8 @@ class XCacheArgs:
     settings: XCacheSettings
     private_cidrs: tuple[str, ...]
     """Addresses that an origin has only where the settings say so."""
+    monitoring: str | None = None
+    """Namespace whose pods may read the metrics."""
     issuer: str = ""
     """The facility's issuer of data tokens; only with mode: authorised."""
     certificate: ServerCertificate | None = None
@@ -163,7 +177,7 @@ class XCache(FacilityComponent):
         mounted: list[pulumi.Resource] = [config_map(self, COMPONENT, CONFIG, files)]
         if tls:
             mounted.append(secret(self, COMPONENT, TLS, tls, "kubernetes.io/tls"))
-        containers = [self._cache()]
+        containers = [self._cache(), self._metrics()]
         if self._clustered:
             containers.append(self._cluster_daemon())
         if settings.upstream_secret:
@@ -188,7 +202,7 @@ class XCache(FacilityComponent):
         settings = self._args.settings
         memory = bytes_of(settings.memory) + OVERHEAD
         mounts = [_config(CONFIG), Mount(name="cache", path="/cache", template=True), RUN, TMP]
-        environment = dict(CREDENTIALS[settings.upstream])
+        environment = {**PATIENCE, **CREDENTIALS[settings.upstream]}
         if self._authorised:
             mounts += CERTIFICATE
             # Issuers' keys outlive a restart, so that readers do not need the issuer for it.
@@ -213,6 +227,18 @@ class XCache(FacilityComponent):
         if self._authorised:
             return Probes(command=("/usr/local/bin/xcache-alive",))
         return Probes(command=("xrdfs", f"localhost:{PORT}", "query", "config", "version"))
+
+    def _metrics(self) -> Container:
+        port = str(METRICS_PORT)
+        return Container(
+            name="metrics",
+            image="cache-metrics",
+            command=["python", "-m", "services.cache_metrics.server", port, port],
+            ports={"metrics": METRICS_PORT},
+            probes=Probes(get=http_get("/metrics", METRICS_PORT)),
+            resources=resources("10m", "32Mi", "128Mi"),
+            mounts=[TMP],
+        )
 
     def _cluster_daemon(self) -> Container:
         return Container(
@@ -309,7 +335,8 @@ class XCache(FacilityComponent):
         settings, private = self._args.settings, self._args.private_cidrs
         # The callers' halves come with the contribution, from whoever makes their pods.
         readers = {caller: ports(PORT) for caller in (SESSION, SCHEDULER, WORKER)}
-        receive(self, COMPONENT, readers, outgoing=False)
+        watchers = {self._args.monitoring: ports(METRICS_PORT)} if self._args.monitoring else {}
+        receive(self, COMPONENT, readers, outgoing=False, namespaces=watchers)
         if self._clustered:
             receive(self, REDIRECTOR, {**readers, COMPONENT: ports(CLUSTER_PORT)}, outgoing=False)
             send(self, COMPONENT, Flow(REDIRECTOR, ports(CLUSTER_PORT)))

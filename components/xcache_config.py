@@ -11,6 +11,8 @@ from settings.quantity import bytes_of
 
 PORT = 1094
 """IANA's port of the root protocol."""
+METRICS_PORT = 9931
+"""Of /metrics by TCP, and on loopback of what the cache tells by UDP."""
 CLUSTER_PORT = 1213
 """The usual port of the cluster management service."""
 
@@ -58,6 +60,7 @@ def config(settings: XCacheSettings, site: str, manager: str | None = None) -> s
         low=kibibytes(low),
         high=kibibytes(high),
         port=PORT,
+        metrics=METRICS_PORT,
     )
     return text + (SERVER.substitute(manager=manager) if manager else "") + _authorised(settings)
 

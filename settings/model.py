@@ -238,8 +238,8 @@ class XCache:
     upstream: Literal["none", "token", "x509"] = "none"
     """What the cache shows the origin of its own; users' tokens never get there."""
     upstream_secret: str | None = None
-    """Name of an existing Secret in the namespace with token, or tls.crt and tls.key, and perhaps ca.pem, the
-    CAs of the origin; required by (and only with) upstream: token and upstream: x509."""
+    """Name of an existing Secret in the namespace with the key token, or tls.crt and tls.key (RSA), or proxy,
+    and ca.pem for CAs of the origin that are not public; required by upstream: token and upstream: x509."""
     replicas: int = 1
     """Caches, 1 to 32; from 2 on a redirector in front of them sees that each file is in one only."""
     size: str = "20Gi"
@@ -264,6 +264,8 @@ class Network:
     """Addresses of the Kubernetes API server as pods reach it."""
     api_server_ports: tuple[int, ...] = (443, 6443)
     """Ports of the Kubernetes API server, of its Service and of the server itself."""
+    monitoring_namespace: str | None = None
+    """Namespace whose pods may read the metrics, where a Prometheus runs; none means nobody may."""
     internet: bool = True
     """Lets sessions and workers open connections to public addresses."""
     private_cidrs: tuple[str, ...] = (

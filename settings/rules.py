@@ -583,6 +583,13 @@ def network(settings: Settings) -> Problems:
     value = settings.network
     yield from _cidrs("network.apiServerCidrs", value.api_server_cidrs)
     yield from _cidrs("network.privateCidrs", value.private_cidrs)
+    watcher = value.monitoring_namespace
+    if watcher is not None and not DNS_LABEL.fullmatch(watcher):
+        yield Problem(
+            "network.monitoringNamespace",
+            f"{watcher!r} is no name of a namespace",
+            "write the name of the namespace that Prometheus runs in",
+        )
     for name, listed in (
         ("apiServerCidrs", value.api_server_cidrs),
         ("apiServerPorts", value.api_server_ports),

@@ -42,6 +42,16 @@ INTENDED: Flows = {
     ("dask-scheduler", "xcache"): {1094},
     ("dask-worker", "xcache"): {1094},
 }
+AUTHORISED: Flows = {
+    ("session", "xcache-redirector"): {1094},
+    ("dask-scheduler", "xcache-redirector"): {1094},
+    ("dask-worker", "xcache-redirector"): {1094},
+    ("xcache", "xcache-redirector"): {1213},
+    # Who checks tokens asks the issuer for its keys.
+    ("xcache", "credentials"): {8444},
+    ("xcache-redirector", "credentials"): {8444},
+}
+"""Besides, of the stacks with several caches that want tokens."""
 API_SERVER = End("10.43.0.1")
 NODE = End("192.168.1.10")
 WORLD = "dask-router-public"
@@ -70,9 +80,10 @@ def rules(recorded: Recorded) -> network.Policies:
 
 def test_the_flows_between_pods_are_the_intended_ones(recorded: Recorded, namespace: str) -> None:
     present = set(network.components(recorded.objects))
-    intended = {pair: ports for pair, ports in INTENDED.items() if set(pair) <= present}
+    wanted = INTENDED | (AUTHORISED if "xcache-redirector" in present else {})
+    intended = {pair: ports for pair, ports in wanted.items() if set(pair) <= present}
     if not any(r.metadata_name == WORLD for r in recorded.objects):
-        del intended["dask-router", "session"]
+        intended.pop(("dask-router", "session"))
     found = network.flows(recorded.objects, namespace)
     # Of a range of ports, one stands for all.
     found = {pair: HIGH if ports >= HIGH else ports for pair, ports in found.items()}

@@ -4,7 +4,7 @@
 
 distributed asks its peers for a certificate of the CA, and no more (distributed.dask.org, "TLS/SSL"). In this
 facility every user has one: without this module each could send work to the schedulers of all others. It is a
-preload (dask/same-user.yaml). distributed imports preloads when it makes a scheduler, worker or nanny, before
+preload (dask/preload.yaml). distributed imports preloads when it makes a scheduler, worker or nanny, before
 that listens, and makes none when the import fails; their dask_setup would be called after, and may fail.
 
 A program whose own certificate is of no user of the facility, such as one of a gateway cluster, is left as it

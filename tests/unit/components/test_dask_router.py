@@ -45,7 +45,7 @@ def environment(resources: dict[str, Properties]) -> dict[str, str]:
 def test_without_the_setting_there_is_no_door() -> None:
     router, resources = made(None)
     assert router.door is None
-    assert not router.calls
+    assert not router.contribution.callers
     assert PUBLIC not in resources
     assert "WORLD_DOMAIN" not in environment(resources)
     assert [port["name"] for port in container(resources)["ports"]] == ["dask", "http"]
@@ -64,7 +64,7 @@ def test_with_it_the_world_gets_to_one_port_and_to_no_other() -> None:
 
 
 def test_sessions_are_asked_to_let_it_in_at_the_schedulers_port() -> None:
-    assert made(DaskRouterSettings())[0].calls == {"dask-router": ports(8786)}
+    assert made(DaskRouterSettings())[0].contribution.callers == {"dask-router": ports(8786)}
 
 
 @pytest.mark.parametrize(

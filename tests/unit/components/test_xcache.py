@@ -43,3 +43,9 @@ def test_names_bookkeeping_and_data_are_on_one_volume() -> None:
     places = [line.split()[-1] for line in lines() if line.startswith(("oss.localroot", "oss.space"))]
     assert len(places) == 3
     assert all(place.startswith("/cache/") for place in places)
+
+
+def test_what_readers_did_is_told_on_loopback_alone() -> None:
+    (stream,) = [line for line in lines() if line.startswith("xrootd.mongstream")]
+    assert stream.split()[1] == "pfc"
+    assert stream.split()[-1] == "127.0.0.1:9931"

@@ -10,7 +10,7 @@ from cryptography import x509
 
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
-from components.xcache import XCache, XCacheArgs, issuer_ports, node_names
+from components.xcache import PATIENCE, XCache, XCacheArgs, issuer_ports, node_names
 from local.plugins.resource import Properties
 from settings import Images, TokenIssuer
 from settings import XCache as XCacheSettings
@@ -22,7 +22,7 @@ CONFIGS = ("xcache-config", "xcache-redirector-config")
 IAM = TokenIssuer(issuer="https://iam.example.org/")
 
 
-def made(**settings: Any) -> tuple[XCache, dict[str, Properties]]:
+def made(monitoring: str | None = None, **settings: Any) -> tuple[XCache, dict[str, Properties]]:
     """Return the component and what it made, by KIND/NAME."""
     components: list[XCache] = []
 
@@ -42,6 +42,7 @@ def made(**settings: Any) -> tuple[XCache, dict[str, Properties]]:
             facility=FACILITY,
             settings=given,
             private_cidrs=("10.0.0.0/8",),
+            monitoring=monitoring,
             issuer=ISSUER,
             certificate=ca.servers["xcache"],
         )
@@ -68,10 +69,10 @@ def paths(container: Any) -> dict[str, str]:
     return {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
 
 
-def test_a_public_cache_has_no_certificate_no_variable_and_one_container() -> None:
+def test_a_public_cache_has_no_certificate_and_nobodys_login() -> None:
     cache, resources = made()
-    assert list(containers(resources["StatefulSet/xcache"])) == ["xrootd"]
-    assert not environment(containers(resources["StatefulSet/xcache"])["xrootd"])
+    assert list(containers(resources["StatefulSet/xcache"])) == ["xrootd", "metrics"]
+    assert environment(containers(resources["StatefulSet/xcache"])["xrootd"]) == PATIENCE
     assert not {"Secret/xcache-tls", "Deployment/xcache-redirector"} & resources.keys()
     assert list(resources["ConfigMap/xcache-config"]["data"]) == ["xcache.cfg"]
     assert cache.verifiers == ()
@@ -151,7 +152,7 @@ class TestLoginAtTheOrigin:
         ("upstream", "variables"),
         [
             ("token", {"BEARER_TOKEN_FILE"}),
-            ("x509", {"X509_USER_CERT", "X509_USER_KEY", "X509_USER_PROXY"}),
+            ("x509", {"X509_USER_PROXY", "X509_CERT_DIR"}),
         ],
     )
     def test_the_cache_has_its_login_from_the_keeper_and_never_the_secret_itself(
@@ -160,7 +161,7 @@ class TestLoginAtTheOrigin:
         _, resources = made(upstream=upstream, upstream_secret="login")
         found = containers(resources["StatefulSet/xcache"])
         given = environment(found["xrootd"])
-        assert variables | {"X509_CERT_FILE"} == given.keys()
+        assert variables | {"X509_CERT_FILE"} == given.keys() - PATIENCE.keys()
         kept = paths(found["xrootd"])["login"]
         assert all(given[name].startswith(f"{kept}/") for name in variables)
         assert "upstream" not in paths(found["xrootd"])
@@ -190,7 +191,7 @@ class TestSeveral:
         assert spec["replicas"] == 3
         assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["cache"]
         found = containers(resources["StatefulSet/xcache"])
-        assert list(found) == ["xrootd", "cmsd"]
+        assert list(found) == ["xrootd", "metrics", "cmsd"]
         assert paths(found["cmsd"]).items() >= {"cache": "/cache", "run": "/run/xrootd"}.items()
         assert paths(found["xrootd"]).items() >= {"cache": "/cache", "run": "/run/xrootd"}.items()
 
@@ -215,3 +216,14 @@ class TestSeveral:
         assert [flow.target for flow in cache.contribution.flows] == ["xcache", "xcache-redirector"]
         (rule,) = resources["NetworkPolicy/xcache-to-xcache-redirector"]["spec"]["egress"]
         assert [port["port"] for port in rule["ports"]] == [1213]
+
+
+@pytest.mark.parametrize(("namespace", "doors"), [(None, []), ("monitoring", ["monitoring"])])
+def test_the_metrics_are_for_the_namespace_of_the_settings_and_for_nobody_else(
+    namespace: str | None, doors: list[str]
+) -> None:
+    _, resources = made(monitoring=namespace)
+    rules = resources["NetworkPolicy/xcache-in"]["spec"]["ingress"]
+    to_metrics = [rule for rule in rules if {"protocol": "TCP", "port": 9931} in rule["ports"]]
+    peers = [peer["namespaceSelector"]["matchLabels"] for rule in to_metrics for peer in rule["from"]]
+    assert [labels["kubernetes.io/metadata.name"] for labels in peers] == doors

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -45,14 +46,36 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "kept"
 
 
+# The image's program, in the parts that matter.
+GSI = """
+while [ $# -gt 0 ]; do
+    case $1 in -cert) cert=$2 ;; -key) key=$2 ;; -certdir) certs=$2 ;; -f) made=$2 ;; esac
+    shift
+done
+echo "proxy of $(cat "$cert") and $(cat "$key"), trusting $(cat "$certs"/*.pem)" >"$made"
+"""
+
+
 @pytest.fixture
-def keeper(volume: Volume, target: Path) -> Iterator[Callable[[], None]]:
+def programs(tmp_path: Path) -> dict[str, str]:
+    """The environment of the image, with stand-ins for its grid programs."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name, behaviour in {"xrdgsiproxy": GSI, "openssl": ""}.items():
+        (folder / name).write_text(f"#!/bin/sh\n{behaviour}")
+        (folder / name).chmod(0o755)
+    return {"PATH": f"{folder}:{SCRIPTS}:/usr/bin:/bin"}
+
+
+@pytest.fixture
+def keeper(volume: Volume, target: Path, programs: dict[str, str]) -> Iterator[Callable[[], None]]:
     """Start the keeper of the cache's login."""
     running: list[subprocess.Popen[bytes]] = []
 
     def start() -> None:
         command = ["sh", str(SCRIPTS / "upstream-keeper"), str(volume.path), str(target), "0.05"]
-        running.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        quiet = subprocess.DEVNULL
+        running.append(subprocess.Popen(command, env=programs, stdout=quiet, stderr=quiet))
 
     yield start
     for process in running:
@@ -111,16 +134,70 @@ def test_an_unchanged_login_is_left_alone(volume: Volume, target: Path, keeper: 
     assert (target / "token").stat().st_ino == before
 
 
-def test_what_leaves_the_secret_leaves_the_cache_but_what_xrootd_made_stays(
+def test_what_leaves_the_secret_leaves_the_cache(
     volume: Volume, target: Path, keeper: Callable[[], None]
 ) -> None:
-    (target / ".proxy").write_text("made from the certificate")
-    volume.put(tls_crt="certificate", tls_key="key")
+    volume.put(token="one", ca_pem="CA")
     keeper()
     assert eventually((target / ".kept").exists)
     volume.put(token="one")
     assert eventually(lambda: contents(target) == {"token": "one"})
-    assert (target / ".proxy").exists()
+
+
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
+
+
+def test_of_a_certificate_and_its_key_a_proxy_is_made_and_a_new_one_of_a_new_certificate(
+    volume: Volume, target: Path, keeper: Callable[[], None]
+) -> None:
+    cas = CERTIFICATE.format("one") + CERTIFICATE.format("two")
+    volume.put(tls_crt="certificate", tls_key="key", ca_pem=cas)
+    keeper()
+    assert eventually((target / ".kept").exists)
+    made = (target / ".proxy").read_text()
+    assert made == f"proxy of certificate and key, trusting {cas}"
+    assert len(list((target / ".certs").glob("*.pem"))) == 2
+    time.sleep(1.1)  # A file's age is told in seconds.
+    volume.put(tls_crt="renewed", tls_key="key", ca_pem=cas)
+    assert eventually(lambda: "proxy of renewed" in (target / ".proxy").read_text())
+
+
+def test_a_proxy_of_half_a_day_is_made_anew_and_a_young_one_is_not(
+    target: Path, programs: dict[str, str]
+) -> None:
+    def make() -> str:
+        subprocess.run(["sh", str(SCRIPTS / "upstream-proxy"), str(target)], env=programs, check=True)
+        return (target / ".proxy").read_text()
+
+    def age(hours: float) -> None:
+        then = time.time() - hours * 3600
+        os.utime(target / ".proxy", (then, then))
+
+    for name, content in {
+        "tls.crt": "certificate",
+        "tls.key": "key",
+        "ca.pem": CERTIFICATE.format("CA"),
+    }.items():
+        (target / name).write_text(content)
+        os.utime(target / name, (0, 0))
+    make()
+    (target / ".proxy").write_text("eleven hours old")
+    age(11)
+    assert make() == "eleven hours old"
+    age(12.1)
+    assert "proxy of certificate" in make()
+
+
+def test_a_proxy_of_the_secret_is_taken_as_it_is(
+    volume: Volume, target: Path, keeper: Callable[[], None]
+) -> None:
+    volume.put(proxy="made elsewhere")
+    keeper()
+    assert eventually((target / ".kept").exists)
+    assert (target / ".proxy").read_text() == "made elsewhere"
+    assert (target / ".proxy").stat().st_mode & 0o777 == 0o600
+    volume.put(proxy="made again")
+    assert eventually(lambda: (target / ".proxy").read_text() == "made again")
 
 
 @pytest.fixture
