@@ -238,6 +238,8 @@ class XCache(FacilityComponent):
             probes=Probes(get=http_get("/metrics", METRICS_PORT)),
             resources=resources("10m", "32Mi", "128Mi"),
             mounts=[TMP],
+            # Before the cache: after a datagram that nobody took, the next one is lost as well.
+            sidecar=True,
         )
 
     def _cluster_daemon(self) -> Container:

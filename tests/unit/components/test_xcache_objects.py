@@ -71,7 +71,7 @@ def paths(container: Any) -> dict[str, str]:
 
 def test_a_public_cache_has_no_certificate_and_nobodys_login() -> None:
     cache, resources = made()
-    assert list(containers(resources["StatefulSet/xcache"])) == ["xrootd", "metrics"]
+    assert list(containers(resources["StatefulSet/xcache"])) == ["metrics", "xrootd"]
     assert environment(containers(resources["StatefulSet/xcache"])["xrootd"]) == PATIENCE
     assert not {"Secret/xcache-tls", "Deployment/xcache-redirector"} & resources.keys()
     assert list(resources["ConfigMap/xcache-config"]["data"]) == ["xcache.cfg"]
@@ -191,7 +191,7 @@ class TestSeveral:
         assert spec["replicas"] == 3
         assert [claim["metadata"]["name"] for claim in spec["volumeClaimTemplates"]] == ["cache"]
         found = containers(resources["StatefulSet/xcache"])
-        assert list(found) == ["xrootd", "metrics", "cmsd"]
+        assert list(found) == ["metrics", "xrootd", "cmsd"]
         assert paths(found["cmsd"]).items() >= {"cache": "/cache", "run": "/run/xrootd"}.items()
         assert paths(found["xrootd"]).items() >= {"cache": "/cache", "run": "/run/xrootd"}.items()
 
