@@ -170,7 +170,8 @@ class TestLoginAtTheOrigin:
 
     def test_the_keeper_is_done_before_the_cache_starts_and_stays(self) -> None:
         _, resources = made(upstream="token", upstream_secret="login")
-        (keeper,) = resources["StatefulSet/xcache"]["spec"]["template"]["spec"]["initContainers"]
+        first = resources["StatefulSet/xcache"]["spec"]["template"]["spec"]["initContainers"]
+        (keeper,) = [container for container in first if container["name"] == "upstream"]
         assert keeper["restartPolicy"] == "Always"
         source, target = keeper["args"][1:]
         assert paths(keeper) == {"upstream": source, "login": target}
