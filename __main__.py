@@ -108,7 +108,11 @@ gateway = DaskGateway(
     ),
     inside,
 )
-DaskRouter("dask-router", DaskRouterArgs(facility=facility), inside)
+router = DaskRouter(
+    "dask-router",
+    DaskRouterArgs(facility=facility, settings=settings.dask_router, public_url=settings.public.url),
+    inside,
+)
 hub = Hub(
     "hub",
     HubArgs(
@@ -119,8 +123,9 @@ hub = Hub(
         certificate=ca.servers.get("proxy"),
         issuer_url=credentials.url,
         issuer_client=ca.clients["hub"],
-        contributions=(*shared, gateway.contribution),
+        contributions=(*shared, gateway.contribution, router.contribution),
         services=(*identity_services, gateway.hub_service),
+        door=router.door,
     ),
     inside,
 )

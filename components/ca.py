@@ -80,6 +80,11 @@ def public_names(url: str) -> _Names:
         return _Names(dns=(host,))
 
 
+def dask_domain(url: str) -> str | None:
+    """Return the domain of sessions' names outside; none where ``url`` has an address and no name."""
+    return next((f"dask.{host}" for host in public_names(url).dns), None)
+
+
 class CertificateAuthority(FacilityComponent):
     """The CA (ECDSA P-256) and the certificates of the facility's own servers and clients."""
 

@@ -12,12 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Literal
 
-from components.network import Flow
+from components.network import Flow, Ports
 
 Json = dict[str, object]
 
 USER = "{user_server}"
 """Stands for the user's DNS label in what contributions say of pods: KubeSpawner's own name for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionDoor:
+    """Where computers outside find a session: SLUG.DOMAIN, SLUG being its user's label, and the port."""
+
+    domain: str
+    port: int
 
 
 class SessionCollisionError(ValueError):
@@ -50,6 +58,8 @@ class SessionContribution:
     """Parts of the pod, in Kubernetes' own field names; sidecars start before the session."""
     flows: tuple[Flow, ...] = ()
     """Where the session must be able to connect to; the receiving side is the component's own."""
+    callers: Mapping[str, tuple[Ports, ...]] = field(default_factory=dict[str, "tuple[Ports, ...]"])
+    """Components that must be able to connect to the session, and its ports."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +71,7 @@ class SessionPod:
     mounts: list[Json]
     sidecars: list[Json]
     flows: tuple[Flow, ...]
+    callers: dict[str, tuple[Ports, ...]]
 
 
 def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
@@ -98,6 +109,11 @@ def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
         mounts=[*files_mounts, *(mount for contribution in contributions for mount in contribution.mounts)],
         sidecars=[sidecar for contribution in contributions for sidecar in contribution.sidecars],
         flows=tuple(flow for contribution in contributions for flow in contribution.flows),
+        callers={
+            caller: allowed
+            for contribution in contributions
+            for caller, allowed in contribution.callers.items()
+        },
     )
 
 

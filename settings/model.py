@@ -182,6 +182,16 @@ class DaskGateway:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DaskRouter:
+    """How computers outside reach the Dask schedulers in sessions: users' own, and workers of other sites."""
+
+    service: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "NodePort"
+    """Type of the Service dask-router-public. A NodePort is open on the router's own node alone."""
+    port: int = 30786
+    """Port that they connect to; with service: NodePort 30000 to 32767, and not public.nodePort."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Credentials:
     """What a user's session shows to caches and other servers: a data token and two certificates."""
 
@@ -292,6 +302,8 @@ class Settings:
     """Users' notebook servers."""
     dask_gateway: DaskGateway = DaskGateway()
     """Dask clusters in Kubernetes."""
+    dask_router: DaskRouter | None = None
+    """How computers outside reach the Dask schedulers in sessions; none means they do not."""
     credentials: Credentials = Credentials()
     """What a user's session shows to caches and other servers: a data token and two certificates."""
     xcache: XCache | None = None

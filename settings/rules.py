@@ -24,6 +24,8 @@ IMAGE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
 """The reference grammar of the OCI distribution project, but for what would be allowed and never is seen."""
+HOST = re.compile(r"(?![0-9.]+$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
+"""A host's name, in lower case, and no address: RFC 1123, section 2.1."""
 ORIGIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
 PREFIX = re.compile(r"(/[A-Za-z0-9_.+-]+)+")
 SCOPE = re.compile(r"storage\.(read|create|modify|stage):(/|(/([A-Za-z0-9_.+-]|\{slug\})+)+)")
@@ -55,6 +57,7 @@ def check(settings: Settings, raw: Mapping[str, object], *, has_secret: bool) ->
         *hub(settings),
         *session(settings),
         *dask_gateway(settings),
+        *dask_router(settings),
         *credentials(settings),
         *xcache(settings),
         *network(settings),
@@ -383,6 +386,30 @@ def _size_between(key: str, value: str, low: str, high: str) -> Problems:
         yield from wrong
     elif not bytes_of(low) <= bytes_of(value) <= bytes_of(high):
         yield Problem(key, f"{value!r} is out of range", f"write {low} to {high}")
+
+
+def dask_router(settings: Settings) -> Problems:
+    value = settings.dask_router
+    if value is None:
+        return
+    host = parts(settings.public.url).hostname or ""
+    if not HOST.fullmatch(host):
+        yield Problem(
+            "daskRouter",
+            f"finds sessions by names below {host!r}, which is no name of a host",
+            "write a host name in public.url, or leave daskRouter out",
+        )
+    node = value.service == "NodePort"
+    if node and value.port not in NODE_PORTS:
+        yield Problem(
+            "daskRouter.port",
+            f"{value.port} is no node port",
+            "write a number from 30000 to 32767, or another service",
+        )
+    elif not 1 <= value.port <= 65535:
+        yield Problem("daskRouter.port", f"{value.port} is no port", "write a number from 1 to 65535")
+    if node and value.port == settings.public.node_port:
+        yield Problem("daskRouter.port", f"{value.port} is public.nodePort as well", "write another number")
 
 
 def credentials(settings: Settings) -> Problems:
