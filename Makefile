@@ -6,7 +6,7 @@ VENV := .venv/bin
 export CONTEXT REGISTRY
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean clean-cache status password pulumi images venv test e2e lint render snapshots generated locks
+.PHONY: help up down clean clean-cache status password pulumi images venv test e2e bench lint render snapshots generated locks
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: venv ## unit and stack tests
 e2e: ## bring the facility up and run the end-to-end tests
 	@$(LOCAL) e2e
 
+bench: ## measure the running one-machine facility (docs/performance.md)
+	@$(LOCAL) bench
+
 lint: venv ## ruff and pyright
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
@@ -59,5 +62,5 @@ generated: venv ## rewrite what is generated from settings/
 	$(VENV)/python -m tools.generate
 
 locks: ## rewrite requirements/*.txt (needs uv)
-	cd requirements && for name in dev hub gateway credentials session; do \
+	cd requirements && for name in dev hub gateway credentials cache-metrics session; do \
 	  uv pip compile --quiet --generate-hashes --no-emit-index-url --universal $$name.in -o $$name.txt; done

@@ -8,7 +8,7 @@ import pulumi_kubernetes as k8s
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
 from components.condor_bridge import CondorBridge, CondorBridgeArgs
-from components.credentials import CredentialIssuer, CredentialIssuerArgs
+from components.credentials import CredentialIssuer, CredentialIssuerArgs, issuer
 from components.dask_gateway import DaskGateway, DaskGatewayArgs
 from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
@@ -16,7 +16,7 @@ from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
 from components.network import EXECUTE, SCHEDULER, SESSION, WORKER
 from components.session import SessionContribution
-from components.xcache import XCache, XCacheArgs
+from components.xcache import XCache, XCacheArgs, node_names
 from settings.pulumi_config import from_pulumi
 
 settings = from_pulumi()
@@ -35,13 +35,16 @@ namespace = Namespace("namespace", NamespaceArgs(facility=facility), everywhere)
 inside = pulumi.ResourceOptions(providers=[provider], depends_on=[namespace])
 
 own_identity = settings.identity.issuer is None
+authorised = settings.xcache is not None and settings.xcache.mode == "authorised"
+servers = {"credentials": True, "identity": own_identity, "xcache": authorised}
 ca = CertificateAuthority(
     "ca",
     CertificateAuthorityArgs(
         facility=facility,
         public_url=settings.public.url,
         sign_public=settings.public.tls == "facility",
-        servers=("credentials", "identity") if own_identity else ("credentials",),
+        servers=tuple(server for server, present in servers.items() if present),
+        names={"xcache": node_names(facility)},
         clients=("hub",),
     ),
     inside,
@@ -65,7 +68,7 @@ else:
     client, identity_services = external_client(settings.identity), ()
 
 shared: list[SessionContribution] = []
-audience = settings.public.url
+audience, verifiers = settings.public.url, ()
 if settings.xcache:
     cache = XCache(
         "xcache",
@@ -74,11 +77,14 @@ if settings.xcache:
             settings=settings.xcache,
             private_cidrs=settings.network.private_cidrs,
             readers=(SESSION, SCHEDULER, WORKER, *((EXECUTE,) if settings.pool else ())),
+            monitoring=settings.network.monitoring_namespace,
+            issuer=issuer(facility),
+            certificate=ca.servers.get("xcache"),
         ),
         inside,
     )
     shared.append(cache.contribution)
-    audience = cache.audience
+    audience, verifiers = cache.audience, cache.verifiers
 pool = None
 if settings.pool:
     pool = CondorBridge(
@@ -101,6 +107,7 @@ credentials = CredentialIssuer(
         ca_certificate=ca.certificate,
         ca_key=ca.key,
         certificate=ca.servers["credentials"],
+        verifiers=verifiers,
         pool=pool.tokens if pool else None,
     ),
     inside,
@@ -117,7 +124,11 @@ gateway = DaskGateway(
     ),
     inside,
 )
-DaskRouter("dask-router", DaskRouterArgs(facility=facility), inside)
+router = DaskRouter(
+    "dask-router",
+    DaskRouterArgs(facility=facility, settings=settings.dask_router, public_url=settings.public.url),
+    inside,
+)
 hub = Hub(
     "hub",
     HubArgs(
@@ -128,8 +139,14 @@ hub = Hub(
         certificate=ca.servers.get("proxy"),
         issuer_url=credentials.url,
         issuer_client=ca.clients["hub"],
-        contributions=(*shared, gateway.contribution, *((pool.contribution,) if pool else ())),
+        contributions=(
+            *shared,
+            gateway.contribution,
+            *((pool.contribution,) if pool else ()),
+            router.contribution,
+        ),
         services=(*identity_services, gateway.hub_service),
+        door=router.door,
     ),
     inside,
 )

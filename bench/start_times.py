@@ -9,10 +9,9 @@ and maximum in seconds. A measurement, not a test: nothing here passes or fails.
 from __future__ import annotations
 
 import argparse
-import statistics
 import time
-from collections.abc import Sequence
 
+from bench.table import row, title
 from tests.e2e import facility as operator
 from tests.e2e.browser import chromium
 from tests.e2e.person import meet
@@ -36,11 +35,6 @@ def start_cluster(account: Account) -> float:
     return times[1]
 
 
-def line(name: str, times: Sequence[float]) -> str:
-    """Return one line of the table."""
-    return f"{name:32} {min(times):8.1f} {statistics.median(times):8.1f} {max(times):8.1f}"
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Times of what a user waits for.")
@@ -55,9 +49,9 @@ def main() -> None:
         servers.append(start_server(account))
         clusters.append(start_cluster(account))
         account.stop_server()
-    print(f"{f'seconds, {runs} runs':32} {'minimum':>8} {'median':>8} {'maximum':>8}")
-    print(line("notebook server", servers))
-    print(line("Dask cluster with two workers", clusters))
+    print(title(f"seconds, {runs} runs"))
+    print(row("notebook server", servers, 1))
+    print(row("Dask cluster with two workers", clusters, 1))
 
 
 if __name__ == "__main__":

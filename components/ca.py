@@ -8,7 +8,7 @@ with -x509_strict, and Python's default context from 3.13 on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -43,6 +43,8 @@ class CertificateAuthorityArgs:
     servers: tuple[str, ...]
     """Services of the namespace that get a certificate. It is for the public host as well: the proxy
     hands requests on with the browser's Host, and checks the certificate against that."""
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Server to DNS names that it has besides those of its Service, such as those of its pods."""
     clients: tuple[str, ...] = ()
     """Programs of the facility that show who they are by a certificate with their name."""
 
@@ -76,6 +78,11 @@ def public_names(url: str) -> _Names:
         return _Names(addresses=(str(ip_address(host)),))
     except ValueError:
         return _Names(dns=(host,))
+
+
+def dask_domain(url: str) -> str | None:
+    """Return the domain of sessions' names outside; none where ``url`` has an address and no name."""
+    return next((f"dask.{host}" for host in public_names(url).dns), None)
 
 
 class CertificateAuthority(FacilityComponent):
@@ -113,7 +120,10 @@ class CertificateAuthority(FacilityComponent):
         self.certificate, self.key = authority.cert_pem, key.private_key_pem
         public = public_names(args.public_url)
         names = {
-            server: _Names((*args.facility.service_names(server), *public.dns), public.addresses)
+            server: _Names(
+                (*args.facility.service_names(server), *args.names.get(server, ()), *public.dns),
+                public.addresses,
+            )
             for server in args.servers
         }
         if args.sign_public:

@@ -178,6 +178,8 @@ class CondorBridge(FacilityComponent):
             names=SCHEDD,
             volume="queue",
             size=args.settings.queue_size,
+            # Jobs that wait are their users' work.
+            kept=True,
         )
         k8s.core.v1.Service(
             SCHEDD,
@@ -194,7 +196,7 @@ class CondorBridge(FacilityComponent):
         nodes = args.settings.nodes
         text = config.execute(args.facility, args.settings, shared.environment)
         memory = f"{(int(bytes_of(nodes.memory)) + OVERHEAD) // 2**20}Mi"
-        tokens = Mount(name="tokens", path="/run/secrets/node", memory_dir=True, size="1Mi")
+        tokens = Mount(name="tokens", path="/run/secrets/node", secret_dir=True)
         deployment(
             self,
             EXECUTE,
@@ -217,11 +219,10 @@ class CondorBridge(FacilityComponent):
                         Mount(name="run", path="/run/condor", memory_dir=True, size=nodes.scratch),
                         TMP,
                     ],
-                )
-            ],
-            sidecars=[
+                ),
                 Container(
                     name="token",
+                    sidecar=True,
                     image="condor",
                     command=[
                         "with-pool-key",
@@ -241,7 +242,7 @@ class CondorBridge(FacilityComponent):
                         Mount(name="token-run", path="/run/condor", memory_dir=True, size="16Mi"),
                         TMP,
                     ],
-                )
+                ),
             ],
             checksums=self._checksums(EXECUTE, "execute", text),
             replace=False,

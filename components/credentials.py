@@ -14,7 +14,7 @@ from pulumi_kubernetes.policy.v1 import PodDisruptionBudgetSpecArgs
 
 from components import keeper
 from components.base import Facility, FacilityComponent, selector
-from components.ca import ServerCertificate, public_names
+from components.ca import ServerCertificate, dask_domain
 from components.network import ports, receive
 from components.session import SessionContribution
 from components.workload import (
@@ -82,9 +82,8 @@ def issuer(facility: Facility) -> str:
 def session_domains(facility: Facility, public_url: str) -> list[str]:
     """Return the domains in which a session is called by its user's label."""
     inside = f"sessions.{facility.namespace}.svc"
-    # An address has no names below it.
-    outside = [f"dask.{host}" for host in public_names(public_url).dns]
-    return [inside, f"{inside}.{facility.dns_domain}", *outside]
+    outside = dask_domain(public_url)
+    return [inside, f"{inside}.{facility.dns_domain}", *([outside] if outside else [])]
 
 
 def issuer_settings(args: CredentialIssuerArgs) -> dict[str, object]:

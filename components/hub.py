@@ -19,7 +19,7 @@ from components.identity import OidcClient
 from components.keys import camel
 from components.network import EVERYWHERE, SESSION, Flow, Ports, ports, receive, send, send_to_addresses
 from components.rbac import service_account
-from components.session import SessionContribution, SessionPod, merge
+from components.session import SessionContribution, SessionDoor, SessionPod, merge
 from components.workload import (
     TMP,
     UID,
@@ -75,6 +75,8 @@ class HubArgs:
     issuer_client: ServerCertificate
     contributions: tuple[SessionContribution, ...]
     services: tuple[HubService, ...]
+    door: SessionDoor | None = None
+    """Where users' own computers find sessions; none where they do not."""
 
 
 def access(settings: Settings) -> dict[str, object]:
@@ -113,6 +115,7 @@ def hub_settings(args: HubArgs, pod: SessionPod) -> dict[str, object]:
             "idleTimeout": settings.hub.idle_timeout,
             "maxAge": settings.hub.max_age,
         },
+        **({"laptop": asdict(args.door)} if args.door else {}),
         "session": {
             "image": facility.image("session"),
             "pullPolicy": facility.images.pull_policy,

@@ -62,6 +62,12 @@ def _peer(component: str) -> NetworkPolicyPeerArgs:
     return NetworkPolicyPeerArgs(pod_selector=_pods(component))
 
 
+def _namespace(name: str) -> NetworkPolicyPeerArgs:
+    # A label that Kubernetes itself gives to each namespace.
+    labels = {"kubernetes.io/metadata.name": name}
+    return NetworkPolicyPeerArgs(namespace_selector=LabelSelectorArgs(match_labels=labels))
+
+
 def _tcp(allowed: Sequence[Ports]) -> list[NetworkPolicyPortArgs]:
     return [NetworkPolicyPortArgs(protocol="TCP", port=p.first, end_port=p.last) for p in allowed]
 
@@ -79,9 +85,12 @@ def receive(
     callers: Mapping[str, tuple[Ports, ...]],
     *,
     outgoing: bool = True,
+    namespaces: Mapping[str, tuple[Ports, ...]] | None = None,
     world: tuple[Ports, ...] = (),
 ) -> None:
-    """Let ``callers`` (component to ports) in at ``target``, and anybody at the ports of ``world``.
+    """Let ``callers`` (component to ports) in at ``target``.
+
+    So are the pods of other ``namespaces`` (name to ports), and anybody at the ports of ``world``.
 
     The callers' own halves are made too, but for sessions (their contribution
     carries it) and where ``outgoing`` is false.
@@ -89,6 +98,10 @@ def receive(
     rules = [
         NetworkPolicyIngressRuleArgs(from_=[_peer(caller)], ports=_tcp(allowed))
         for caller, allowed in callers.items()
+    ]
+    rules += [
+        NetworkPolicyIngressRuleArgs(from_=[_namespace(name)], ports=_tcp(allowed))
+        for name, allowed in (namespaces or {}).items()
     ]
     if world:
         rules.append(NetworkPolicyIngressRuleArgs(ports=_tcp(world)))

@@ -21,6 +21,14 @@ USER = "{user_server}"
 """Stands for the user's DNS label in what contributions say of pods: KubeSpawner's own name for it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class SessionDoor:
+    """Where computers outside find a session: SLUG.DOMAIN, SLUG being its user's label, and the port."""
+
+    domain: str
+    port: int
+
+
 class SessionCollisionError(ValueError):
     """Two components want the same variable or file in a session."""
 

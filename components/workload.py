@@ -41,6 +41,7 @@ from pulumi_kubernetes.core.v1 import (
     SecurityContextArgs,
     ServicePortArgs,
     ServiceSpecArgs,
+    TCPSocketActionArgs,
     VolumeArgs,
     VolumeMountArgs,
     VolumeResourceRequirementsArgs,
@@ -125,6 +126,8 @@ class Probes:
     get: HTTPGetActionArgs | None = None
     command: tuple[str, ...] = ()
     """Run in the container where there is nothing to ``get``; it answers by its exit status."""
+    port: int | None = None
+    """TCP port that takes connections, where nothing else can be asked."""
     start_seconds: int = 120
 
     def startup(self) -> ProbeArgs:
@@ -141,6 +144,7 @@ class Probes:
         return ProbeArgs(
             http_get=self.get,
             exec_=ExecActionArgs(command=list(self.command)) if self.command else None,
+            tcp_socket=TCPSocketActionArgs(port=self.port) if self.port else None,
             period_seconds=period,
             timeout_seconds=timeout,
             failure_threshold=failures,
@@ -160,8 +164,12 @@ class Mount:
     """An empty directory that lives as long as the pod."""
     size: str = "256Mi"
     """What the empty directory may take, a Kubernetes quantity."""
+    secret_dir: bool = False
+    """The same, but never on a disk."""
     template: bool = False
     """A volume of the pod's own, from its StatefulSet's claim template of the same name."""
+    looked_at: bool = False
+    """Read-only for this container, whatever the source."""
 
     def volume(self) -> VolumeArgs:
         """Return the pod's side."""
@@ -174,13 +182,19 @@ class Mount:
             persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=self.claim)
             if self.claim
             else None,
-            empty_dir=EmptyDirVolumeSourceArgs(size_limit=self.size) if self.memory_dir else None,
+            empty_dir=self._empty_dir(),
         )
+
+    def _empty_dir(self) -> EmptyDirVolumeSourceArgs | None:
+        if self.secret_dir:
+            return EmptyDirVolumeSourceArgs(medium="Memory", size_limit="1Mi")
+        return EmptyDirVolumeSourceArgs(size_limit=self.size) if self.memory_dir else None
 
     def mount(self) -> VolumeMountArgs:
         """Return the container's side."""
-        writable = self.memory_dir or self.template or self.claim is not None
-        return VolumeMountArgs(name=self.name, mount_path=self.path, read_only=None if writable else True)
+        writable = self.memory_dir or self.secret_dir or self.template or self.claim is not None
+        read_only = self.looked_at or not writable
+        return VolumeMountArgs(name=self.name, mount_path=self.path, read_only=read_only or None)
 
 
 TMP = Mount(name="tmp", path="/tmp", memory_dir=True)
@@ -215,18 +229,20 @@ class Container:
     resources: ResourceRequirementsArgs
     environment: Sequence[EnvVarArgs] = ()
     mounts: Sequence[Mount] = ()
+    sidecar: bool = False
+    """Started before those that are none, which wait until it has; ends after them."""
 
 
-def _container(facility: Facility, container: Container, *, sidecar: bool = False) -> ContainerArgs:
+def _container(facility: Facility, container: Container) -> ContainerArgs:
     return ContainerArgs(
-        # What makes an init container a sidecar (Kubernetes, "Sidecar Containers").
-        restart_policy="Always" if sidecar else None,
         name=container.name,
         image=facility.image(container.image),
         image_pull_policy=facility.images.pull_policy,
         args=list(container.command),
         env=list(container.environment) or None,
         ports=[ContainerPortArgs(name=n, container_port=p) for n, p in container.ports.items()],
+        # Kubernetes: "Sidecar Containers".
+        restart_policy="Always" if container.sidecar else None,
         startup_probe=container.probes.startup(),
         readiness_probe=container.probes.readiness(),
         liveness_probe=container.probes.liveness(),
@@ -252,7 +268,6 @@ def deployment(
     replicas: int = 1,
     service_account: str | None = None,
     depends_on: Sequence[pulumi.Resource] = (),
-    sidecars: Sequence[Container] = (),
     grace_seconds: int | None = None,
     surge: bool = True,
 ) -> k8s.apps.v1.Deployment:
@@ -261,9 +276,9 @@ def deployment(
     ``checksums`` (name to digest of each mounted ConfigMap and Secret) make pods
     roll exactly when what they mount changes. ``replace`` ends the old pod before
     the new one starts, for programs that keep state or own a volume. Only pods with
-    a ``service_account`` get a token for the Kubernetes API. ``sidecars`` start before
-    the containers; ``grace_seconds`` is how long a pod may take to end. Without ``surge``
-    pods are replaced one by one, for pods that fill their nodes.
+    a ``service_account`` get a token for the Kubernetes API. ``grace_seconds`` is how long
+    a pod may take to end. Without ``surge`` pods are replaced one by one, for pods that fill
+    their nodes.
     """
     rolling = None if replace or surge else RollingUpdateDeploymentArgs(max_surge=0, max_unavailable=1)
     return k8s.apps.v1.Deployment(
@@ -277,11 +292,16 @@ def deployment(
                 type="Recreate" if replace else "RollingUpdate", rolling_update=rolling
             ),
             template=_template(
-                owner, component, containers, checksums, service_account, sidecars, grace_seconds
+                owner, component, containers, checksums, service_account, grace_seconds=grace_seconds
             ),
         ),
         opts=_patient(owner, depends_on),
     )
+
+
+_WITH_ITS_POD = StatefulSetPersistentVolumeClaimRetentionPolicyArgs(
+    when_deleted="Delete", when_scaled="Delete"
+)
 
 
 def stateful_set(
@@ -290,36 +310,39 @@ def stateful_set(
     containers: Sequence[Container],
     *,
     checksums: Mapping[str, pulumi.Input[str]],
+    annotations: Mapping[str, str] | None = None,
     names: str,
     volume: str,
     size: str,
+    kept: bool = False,
+    replicas: int = 1,
+    depends_on: Sequence[pulumi.Resource] = (),
 ) -> k8s.apps.v1.StatefulSet:
-    """Make a component's StatefulSet of one pod with a volume of its own.
+    """Make a component's StatefulSet of pods with a volume each.
 
     ``names`` is the headless Service that gives pods their names; ``volume`` the name of the claim
-    template and ``size`` its Kubernetes quantity. The volume goes with the StatefulSet: it holds
-    copies only. ``checksums`` as for ``deployment``.
+    template and ``size`` its Kubernetes quantity. A volume that is not ``kept`` goes with its pod, for
+    one that holds copies only.
+    ``checksums`` as for ``deployment``; ``annotations`` are the pods' others.
     """
     return k8s.apps.v1.StatefulSet(
         component,
         metadata=metadata(owner.facility, component, component),
         spec=StatefulSetSpecArgs(
-            replicas=1,
+            replicas=replicas,
             revision_history_limit=3,
             service_name=names,
             selector=LabelSelectorArgs(match_labels=selector(component)),
-            template=_template(owner, component, containers, checksums, None),
+            template=_template(owner, component, containers, checksums, None, others=annotations),
             volume_claim_templates=[
                 PersistentVolumeClaimArgs(
                     metadata=ObjectMetaArgs(name=volume, labels=selector(component)),
                     spec=_claim_spec(owner.facility, size),
                 )
             ],
-            persistent_volume_claim_retention_policy=StatefulSetPersistentVolumeClaimRetentionPolicyArgs(
-                when_deleted="Delete", when_scaled="Delete"
-            ),
+            persistent_volume_claim_retention_policy=None if kept else _WITH_ITS_POD,
         ),
-        opts=_patient(owner),
+        opts=_patient(owner, depends_on),
     )
 
 
@@ -329,13 +352,15 @@ def _template(
     containers: Sequence[Container],
     checksums: Mapping[str, pulumi.Input[str]],
     service_account: str | None,
-    sidecars: Sequence[Container] = (),
+    *,
     grace_seconds: int | None = None,
+    others: Mapping[str, str] | None = None,
 ) -> PodTemplateSpecArgs:
     facility = owner.facility
-    mounts = {mount.name: mount for container in (*sidecars, *containers) for mount in container.mounts}
+    mounts = {mount.name: mount for container in containers for mount in container.mounts}
     annotations: dict[str, pulumi.Input[str]] = {
-        f"checksum/{name}": digest for name, digest in sorted(checksums.items())
+        **{f"checksum/{name}": digest for name, digest in sorted(checksums.items())},
+        **(others or {}),
     }
     return PodTemplateSpecArgs(
         metadata=ObjectMetaArgs(labels=facility.pod_labels(component), annotations=annotations),
@@ -346,8 +371,8 @@ def _template(
             image_pull_secrets=pull_secrets(facility),
             security_context=pod_security(),
             termination_grace_period_seconds=grace_seconds,
-            init_containers=[_container(facility, container, sidecar=True) for container in sidecars] or None,
-            containers=[_container(facility, container) for container in containers],
+            init_containers=[_container(facility, c) for c in containers if c.sidecar] or None,
+            containers=[_container(facility, c) for c in containers if not c.sidecar],
             volumes=[mount.volume() for mount in mounts.values() if not mount.template] or None,
         ),
     )

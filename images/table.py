@@ -39,6 +39,10 @@ IMAGES: Mapping[str, Image] = {
         ),
         Image("xrootd", inputs=("requirements/xrootd.txt",)),
         Image("xcache", base="xrootd"),
+        Image(
+            "cache-metrics",
+            inputs=("services/__init__.py", "services/cache_metrics", "requirements/cache-metrics.txt"),
+        ),
         Image("session", inputs=("requirements/session.txt",)),
         Image("condor"),
         Image("execute", base="session", inputs=("images/condor/bin",)),

@@ -1,6 +1,6 @@
 """The one-machine environment's commands; the Makefile calls them.
 
-python3 -m local up|down|clean|status|password|e2e [--context NAME] [--registry R]
+python3 -m local up|down|clean|status|password|e2e|bench [--context NAME] [--registry R]
 python3 -m local pulumi -- ARGUMENTS      any engine command on the local stack
 """
 
@@ -140,10 +140,20 @@ def e2e(site: Site) -> int:
     folders = [
         str(folder) for folder in (ROOT / "tests" / "e2e", ROOT / "tests" / "engine") if folder.is_dir()
     ]
+    return _python(site, "pytest", *folders)
+
+
+def bench(site: Site) -> int:
+    """Measure the facility with the users of the end-to-end tests; each measurement prints its table."""
+    os.environ["COFFEA_CASA_OVERRIDES"] = str(OVERRIDES)
+    names = ("start_times", "minting", "hub_loop", "spawns", "cache")
+    return _up(site, browser=True) or max(_python(site, f"bench.{name}") for name in names)
+
+
+def _python(site: Site, module: str, *arguments: str) -> int:
     environment = {**os.environ, **stack.environment(site)}
-    return subprocess.run(
-        [venv.directory() / "bin" / "python", "-m", "pytest", *folders], cwd=ROOT, env=environment
-    ).returncode
+    command = [venv.directory() / "bin" / "python", "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
 COMMANDS = {
@@ -154,6 +164,7 @@ COMMANDS = {
     "status": status,
     "password": password,
     "e2e": e2e,
+    "bench": bench,
     "pulumi": up,
 }
 

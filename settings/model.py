@@ -182,6 +182,16 @@ class DaskGateway:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DaskRouter:
+    """How computers outside reach the Dask schedulers in sessions: users' own, and workers of other sites."""
+
+    service: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "NodePort"
+    """Type of the Service dask-router-public. A NodePort is open on the router's own node alone."""
+    port: int = 30786
+    """Port that they connect to; with service: NodePort 30000 to 32767, and not public.nodePort."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Credentials:
     """What a user's session shows to caches and other servers: a data token and two certificates."""
 
@@ -200,8 +210,18 @@ class Credentials:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TokenIssuer:
+    """Somebody outside whose data tokens the cache takes as well, such as an experiment's IAM."""
+
+    issuer: str
+    """https address, letter by letter what tokens have as their ``iss``."""
+    base_paths: tuple[str, ...] = ("/",)
+    """What the paths of a token's scopes start from; / for scopes that write whole paths."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class XCache:
-    """A cache of remote data beside the sessions (XRootD's proxy file cache), open to all users alike."""
+    """A cache of remote data beside the sessions (XRootD's proxy file cache)."""
 
     origin: str
     """HOST or HOST:PORT of the XRootD server or redirector that has the data; port 1094 unless written."""
@@ -209,8 +229,21 @@ class XCache:
     """Path that may be read, with everything below it, such as /eos/opendata; never the whole origin."""
     origin_cidrs: tuple[str, ...] = ()
     """Addresses of the origin and of the servers that it redirects to; none means every public one."""
+    mode: Literal["public", "authorised"] = "public"
+    """Who may read: every session, or whoever shows a data token for the path (over TLS)."""
+    audience: str | None = None
+    """Name that data tokens must be for; none means https://HOST:1094. Only with mode: authorised."""
+    issuers: tuple[TokenIssuer, ...] = ()
+    """Issuers besides the facility's own whose tokens are good. Only with mode: authorised."""
+    upstream: Literal["none", "token", "x509"] = "none"
+    """What the cache shows the origin of its own; users' tokens never get there."""
+    upstream_secret: str | None = None
+    """Name of an existing Secret in the namespace with the key token, or tls.crt and tls.key (RSA), or proxy,
+    and ca.pem for CAs of the origin that are not public; required by upstream: token and upstream: x509."""
+    replicas: int = 1
+    """Caches, 1 to 32; from 2 on a redirector in front of them sees that each file is in one only."""
     size: str = "20Gi"
-    """Size of the cache's volume."""
+    """Size of each cache's volume."""
     high_watermark: float = 0.9
     """Part of the size above which files are thrown away, least recently read first; at most 0.95."""
     low_watermark: float = 0.8
@@ -286,6 +319,8 @@ class Network:
     """Addresses of the Kubernetes API server as pods reach it."""
     api_server_ports: tuple[int, ...] = (443, 6443)
     """Ports of the Kubernetes API server, of its Service and of the server itself."""
+    monitoring_namespace: str | None = None
+    """Namespace whose pods may read the metrics, where a Prometheus runs; none means nobody may."""
     internet: bool = True
     """Lets sessions and workers open connections to public addresses."""
     private_cidrs: tuple[str, ...] = (
@@ -322,6 +357,8 @@ class Settings:
     """Users' notebook servers."""
     dask_gateway: DaskGateway = DaskGateway()
     """Dask clusters in Kubernetes."""
+    dask_router: DaskRouter | None = None
+    """How computers outside reach the Dask schedulers in sessions; none means they do not."""
     credentials: Credentials = Credentials()
     """What a user's session shows to caches and other servers: a data token and two certificates."""
     xcache: XCache | None = None

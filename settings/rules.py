@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from images.table import IMAGES
 from settings.errors import Problem
-from settings.model import Pool, Profile, Settings, WorkerSize
+from settings.model import Pool, Profile, Settings, TokenIssuer, WorkerSize, XCache
 from settings.quantity import bytes_of
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -24,6 +24,8 @@ IMAGE = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)*(:[\w][\w.-]{0,127})?(@sha256:[0-9a-f]{64})?"
 )
 """The reference grammar of the OCI distribution project, but for what would be allowed and never is seen."""
+HOST = re.compile(r"(?![0-9.]+$)[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*")
+"""A host's name, in lower case, and no address: RFC 1123, section 2.1."""
 ORIGIN = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?")
 PREFIX = re.compile(r"(/[A-Za-z0-9_.+-]+)+")
 SCOPE = re.compile(r"storage\.(read|create|modify|stage):(/|(/([A-Za-z0-9_.+-]|\{slug\})+)+)")
@@ -31,6 +33,8 @@ SCOPE = re.compile(r"storage\.(read|create|modify|stage):(/|(/([A-Za-z0-9_.+-]|\
 AUDIENCE = re.compile(
     r"[a-z][a-z0-9+.-]*://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9_./-]*)?"
 )
+ISSUER = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9_.~/-]*)?")
+"""OpenID Connect Discovery 1.0, section 2: https, no query and no fragment."""
 ANYBODY = ("https://wlcg.cern.ch/jwt/v1/any", "any")
 """Audiences, in lower case, that every verifier takes: of the WLCG profile, and of SciTokens 2.0."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -53,6 +57,7 @@ def check(settings: Settings, raw: Mapping[str, object], *, has_secret: bool) ->
         *hub(settings),
         *session(settings),
         *dask_gateway(settings),
+        *dask_router(settings),
         *credentials(settings),
         *xcache(settings),
         *pool(settings),
@@ -384,6 +389,30 @@ def _size_between(key: str, value: str, low: str, high: str) -> Problems:
         yield Problem(key, f"{value!r} is out of range", f"write {low} to {high}")
 
 
+def dask_router(settings: Settings) -> Problems:
+    value = settings.dask_router
+    if value is None:
+        return
+    host = parts(settings.public.url).hostname or ""
+    if not HOST.fullmatch(host):
+        yield Problem(
+            "daskRouter",
+            f"finds sessions by names below {host!r}, which is no name of a host",
+            "write a host name in public.url, or leave daskRouter out",
+        )
+    node = value.service == "NodePort"
+    if node and value.port not in NODE_PORTS:
+        yield Problem(
+            "daskRouter.port",
+            f"{value.port} is no node port",
+            "write a number from 30000 to 32767, or another service",
+        )
+    elif not 1 <= value.port <= 65535:
+        yield Problem("daskRouter.port", f"{value.port} is no port", "write a number from 1 to 65535")
+    if node and value.port == settings.public.node_port:
+        yield Problem("daskRouter.port", f"{value.port} is public.nodePort as well", "write another number")
+
+
 def credentials(settings: Settings) -> Problems:
     value = settings.credentials
     lifetimes = [
@@ -421,17 +450,17 @@ def _scopes(key: str, scopes: tuple[str, ...]) -> Problems:
 
 def _audience(key: str, audience: tuple[str, ...]) -> Problems:
     for index, name in enumerate(audience):
-        if name.lower().rstrip("/") in ANYBODY:
-            yield Problem(
-                f"{key}[{index}]", f"{name!r} is for every cache in the world", "write the caches' own names"
-            )
-        elif not AUDIENCE.fullmatch(name):
-            yield Problem(
-                f"{key}[{index}]",
-                f"{name!r} is no address",
-                "write https://HOST:PORT, as the cache's configuration has it",
-            )
+        yield from _whom(f"{key}[{index}]", name)
     yield from _once(key, audience)
+
+
+def _whom(key: str, name: str) -> Problems:
+    if name.lower().rstrip("/") in ANYBODY:
+        yield Problem(key, f"{name!r} is for every cache in the world", "write the caches' own names")
+    elif not AUDIENCE.fullmatch(name):
+        yield Problem(
+            key, f"{name!r} is no address", "write https://HOST:PORT, as the cache's configuration has it"
+        )
 
 
 def _once(key: str, listed: tuple[str, ...]) -> Problems:
@@ -471,6 +500,83 @@ def xcache(settings: Settings) -> Problems:
             "xcache.lowWatermark",
             f"{value.low_watermark} is not below xcache.highWatermark {value.high_watermark}",
             "write less than xcache.highWatermark",
+        )
+    yield from _between("xcache.replicas", value.replicas, 1, 32, "caches")
+    yield from _readers(value, settings)
+    yield from _upstream(value)
+
+
+def _readers(cache: XCache, settings: Settings) -> Problems:
+    if cache.mode == "public":
+        for key in ("audience", "issuers"):
+            if getattr(cache, key):
+                yield Problem(
+                    f"xcache.{key}",
+                    "is unused with mode: public, which asks nobody for a token",
+                    f"write mode: authorised, or leave {key} out",
+                )
+        return
+    if cache.audience is not None:
+        yield from _whom("xcache.audience", cache.audience)
+    minted = settings.credentials.audience
+    if minted and cache.audience not in minted:
+        yield Problem(
+            "xcache.audience",
+            f"{cache.audience or 'the default'} is none of credentials.audience {list(minted)!r}",
+            "write one of those, or the facility's own tokens are refused",
+        )
+    login = settings.identity.issuer
+    if settings.credentials.data_token == "identity" and login not in {i.issuer for i in cache.issuers}:
+        yield Problem(
+            "xcache.issuers",
+            f"lack {login}, whose tokens sessions get with credentials.dataToken: identity",
+            "write it as one of them",
+        )
+    for index, issuer in enumerate(cache.issuers):
+        yield from _issuer(f"xcache.issuers[{index}]", issuer, cache.prefix)
+    yield from _once("xcache.issuers", tuple(issuer.issuer for issuer in cache.issuers))
+
+
+def _issuer(key: str, value: TokenIssuer, prefix: str) -> Problems:
+    if not ISSUER.fullmatch(value.issuer):
+        yield Problem(
+            f"{key}.issuer",
+            f"{value.issuer!r} is no https address",
+            "write https://HOST[/PATH], as tokens do",
+        )
+    if not value.base_paths:
+        yield Problem(f"{key}.basePaths", "is empty", "write a path, or leave it out for /")
+    for index, path in enumerate(value.base_paths):
+        place = f"{key}.basePaths[{index}]"
+        if path != "/" and (not PREFIX.fullmatch(path) or {".", ".."} & set(path.split("/"))):
+            yield Problem(place, f"{path!r} is no path", "write / or one without slash at its end")
+        elif not (_is_below(path, prefix) or _is_below(prefix, path)):
+            yield Problem(
+                place, f"{path!r} is neither above nor below xcache.prefix {prefix!r}", "write one that is"
+            )
+    yield from _once(f"{key}.basePaths", value.base_paths)
+
+
+def _is_below(path: str, top: str) -> bool:
+    return f"{path}/".startswith(f"{top.rstrip('/')}/")
+
+
+def _upstream(cache: XCache) -> Problems:
+    if cache.upstream == "none" and cache.upstream_secret is not None:
+        yield Problem(
+            "xcache.upstreamSecret",
+            f"{cache.upstream_secret!r} is unused with upstream: none",
+            "write upstream: token or upstream: x509, or leave upstreamSecret out",
+        )
+    if cache.upstream != "none" and cache.upstream_secret is None:
+        yield Problem(
+            "xcache.upstreamSecret", f"is missing with upstream: {cache.upstream}", "write the Secret's name"
+        )
+    if cache.upstream_secret is not None and not OBJECT_NAME.fullmatch(cache.upstream_secret):
+        yield Problem(
+            "xcache.upstreamSecret",
+            f"{cache.upstream_secret!r} is no name of a Secret",
+            "write one of `kubectl get secrets`",
         )
 
 
@@ -541,6 +647,13 @@ def network(settings: Settings) -> Problems:
     value = settings.network
     yield from _cidrs("network.apiServerCidrs", value.api_server_cidrs)
     yield from _cidrs("network.privateCidrs", value.private_cidrs)
+    watcher = value.monitoring_namespace
+    if watcher is not None and not DNS_LABEL.fullmatch(watcher):
+        yield Problem(
+            "network.monitoringNamespace",
+            f"{watcher!r} is no name of a namespace",
+            "write the name of the namespace that Prometheus runs in",
+        )
     for name, listed in (
         ("apiServerCidrs", value.api_server_cidrs),
         ("apiServerPorts", value.api_server_ports),

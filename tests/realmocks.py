@@ -23,17 +23,22 @@ TYPES = {**random.RESOURCES, **tls.RESOURCES}
 
 
 class RealMocks(Mocks):
-    """Answers registrations; ``made`` has each resource's outputs by its name, secrets in clear."""
+    """Answers registrations; ``made`` has each resource's outputs by its name, secrets in clear.
+
+    ``objects`` has those of Kubernetes by KIND/NAME, for several kinds may share a name.
+    """
 
     def __init__(self) -> None:
         self.made: dict[str, Properties] = {}
+        self.objects: dict[str, Properties] = {}
 
     def call(self, args: MockCallArgs) -> Any:
         raise NotImplementedError(f"no answer to the function {args.token}")
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, Properties]:
         if args.typ not in TYPES:
-            self.made[args.name] = wire.plain(args.inputs)
+            kind = args.typ.rpartition(":")[2]
+            self.made[args.name] = self.objects[f"{kind}/{args.name}"] = wire.plain(args.inputs)
             return f"{args.name}-id", args.inputs
         type_, inputs = TYPES[args.typ], wire.plain(args.inputs)
         resource.check(type_, inputs)
@@ -45,6 +50,15 @@ class RealMocks(Mocks):
 
 def run(program: Callable[[], object]) -> dict[str, Properties]:
     """Call ``program`` and return what was made; whatever it raises is raised here."""
+    return _mocks(program).made
+
+
+def run_for_objects(program: Callable[[], object]) -> dict[str, Properties]:
+    """The same, but return the objects of Kubernetes by KIND/NAME."""
+    return _mocks(program).objects
+
+
+def _mocks(program: Callable[[], object]) -> RealMocks:
     mocks = RealMocks()
     # Pulumi takes the thread's event loop, which an asynchronous test before this one has closed.
     asyncio.set_event_loop(asyncio.new_event_loop())
@@ -55,4 +69,4 @@ def run(program: Callable[[], object]) -> dict[str, Properties]:
         program()
 
     call()
-    return mocks.made
+    return mocks

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Renders nginx.conf from NAMESPACE, DNS_DOMAIN and resolv.conf, then becomes nginx.
+# WORLD_DOMAIN, if set, is the domain of sessions' names outside; without it there is no port for the world.
 # "entrypoint.sh render" prints the configuration and ends.
-# ROUTER_TEMPLATE, ROUTER_RESOLV_CONF and ROUTER_IF_INET6 name other places of what is read.
+# ROUTER_TEMPLATES, ROUTER_RESOLV_CONF and ROUTER_IF_INET6 name other places of what is read.
 set -eu
 
-template=${ROUTER_TEMPLATE:-/etc/coffea-casa/router/nginx.conf.template}
+templates=${ROUTER_TEMPLATES:-/etc/coffea-casa/router}
 resolv_conf=${ROUTER_RESOLV_CONF:-/etc/resolv.conf}
 if_inet6=${ROUTER_IF_INET6:-/proc/net/if_inet6}
 
@@ -13,12 +14,15 @@ fail() {
     exit 1
 }
 
-# Both go into regular expressions and host names, so nothing else may be in them.
+# These go into regular expressions and host names, so nothing else may be in them.
 case ${NAMESPACE:-} in
     '' | *[!a-z0-9-]*) fail "NAMESPACE must be a Kubernetes namespace, not '${NAMESPACE:-}'" ;;
 esac
 case ${DNS_DOMAIN:-} in
     '' | *[!a-z0-9.-]*) fail "DNS_DOMAIN must be a DNS domain such as cluster.local, not '${DNS_DOMAIN:-}'" ;;
+esac
+case ${WORLD_DOMAIN:-} in
+    *[!a-z0-9.-]*) fail "WORLD_DOMAIN must be a DNS domain such as dask.example.org, not '$WORLD_DOMAIN'" ;;
 esac
 
 # nginx wants IPv6 addresses in brackets, and asks for AAAA records unless told not to:
@@ -36,8 +40,12 @@ resolver=$(resolver)
 render() {
     # Listening on [::] fails where the kernel has no IPv6.
     if [ -s "$if_inet6" ]; then six='s/#ipv6# //'; else six='/#ipv6#/d'; fi
-    sed -e "s/@NAMESPACE@/$NAMESPACE/g" -e "s/@DNS_DOMAIN@/$DNS_DOMAIN/g" -e "s/@RESOLVER@/$resolver/g" \
-        -e "$six" "$template"
+    if [ -n "${WORLD_DOMAIN:-}" ]; then world="r $templates/world.conf.template"; else world=d; fi
+    # A dot of the domain is one in the regular expression, too.
+    domain=$(printf %s "${WORLD_DOMAIN:-}" | sed 's/\./\\\\./g')
+    sed -e "/@WORLD@/{$world" -e 'd' -e '}' "$templates/nginx.conf.template" | sed \
+        -e "s/@WORLD_DOMAIN@/$domain/g" -e "s/@NAMESPACE@/$NAMESPACE/g" -e "s/@DNS_DOMAIN@/$DNS_DOMAIN/g" \
+        -e "s/@RESOLVER@/$resolver/g" -e "$six"
 }
 
 if [ "${1:-}" = render ]; then

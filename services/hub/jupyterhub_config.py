@@ -6,6 +6,8 @@ from typing import Any, cast
 
 from services.hub.auth import authenticator
 from services.hub.hooks import hooks
+from services.hub.issuer import IssuerClient, tls_context
+from services.hub.laptop_page import PATH, TEMPLATES, page
 from services.hub.ownership import TOKEN
 from services.hub.services import roles, services, user_scopes
 from services.hub.settings import load, secret
@@ -43,3 +45,8 @@ c.JupyterHub.spawner_class = "services.hub.facility_spawner.FacilitySpawner"
 c.KubeSpawner.update(kubespawner(settings))
 if TOKEN.exists():
     c.FacilitySpawner.update(hooks(settings, TOKEN.read_text()))
+    if settings.laptop:
+        c.JupyterHub.template_paths = [str(TEMPLATES)]
+        # Deprecated in favour of services; a service would be one more program that may ask for credentials.
+        issuer = IssuerClient(settings.credentials.url, tls_context())
+        c.JupyterHub.extra_handlers = [(PATH, page(settings.laptop, settings.public_url, issuer.bundle))]

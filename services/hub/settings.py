@@ -101,6 +101,14 @@ class Credentials:
 
 
 @dataclass(frozen=True)
+class Laptop:
+    """How users' own computers reach the schedulers in sessions: SLUG.domain, and the port."""
+
+    domain: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Service:
     """A JupyterHub service of another component."""
 
@@ -125,6 +133,8 @@ class HubSettings:
     credentials: Credentials
     session: Session
     services: list[Service]
+    laptop: Laptop | None = None
+    """None where they do not."""
 
 
 def _snake(name: str) -> str:
@@ -154,6 +164,8 @@ def load(path: Path = SETTINGS) -> HubSettings:
     ]
     parts["session"] = _read(Session, session | {"profiles": profiles}, f"{path}: session")
     parts["services"] = [_read(Service, item, f"{path}: services") for item in data.pop("services", [])]
+    if laptop := data.pop("laptop", None):
+        parts["laptop"] = _read(Laptop, laptop, f"{path}: laptop")
     return _read(HubSettings, data | parts, str(path))
 
 

@@ -106,7 +106,7 @@ def pod_name(component: str, user: str | None = None) -> str:
 
 def execute(pod: str, *command: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a pod; its failure is the caller's to judge."""
-    return kubectl("exec", pod, "--", *command, check=False)
+    return kubectl("exec", "--quiet", pod, "--", *command, check=False)
 
 
 def reaches(pod: str, host: str, port: int) -> bool:

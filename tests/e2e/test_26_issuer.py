@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.e2e.facility import OVERRIDES, execute, kubectl, objects, pod_name, pods, pulumi, rollout
+from tests.e2e.changes import changed
+from tests.e2e.facility import execute, kubectl, objects, pod_name, pods, pulumi, rollout
 
 ASK = """
 import json, ssl, sys, urllib.request
@@ -55,20 +55,12 @@ def test_nobody_gets_a_bundle_without_a_certificate_and_the_attempt_is_on_record
 
 
 @pytest.fixture
-def rotated(tmp_path: Path) -> Iterator[tuple[set[str], Path]]:
+def rotated() -> Iterator[tuple[set[str], Path]]:
     """Keys before a rotation, and the settings after it; afterwards the facility is as it was."""
-    settings = yaml.safe_load(OVERRIDES.read_text())
-    settings["config"]["coffea-casa:credentials"] = {"keyGeneration": 2}
-    second = tmp_path / "overrides.yaml"
-    second.write_text(yaml.safe_dump(settings))
     before = published()
-    pulumi("up", "--yes", "--skip-preview", overrides=second)
-    rollout("credentials")
-    yield before, second
-    state = json.loads(pulumi("stack", "export").stdout)["deployment"]["resources"]
-    (third,) = [r["urn"] for r in state if r["urn"].endswith("::credentials-signing-key-3")]
-    pulumi("state", "unprotect", third, "--yes")
-    pulumi("up", "--yes", "--skip-preview")
+    with changed(credentials={"keyGeneration": 2}) as second:
+        rollout("credentials")
+        yield before, second
     rollout("credentials")
 
 

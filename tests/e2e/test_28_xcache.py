@@ -175,8 +175,8 @@ def test_writes_and_other_paths_are_refused(cold: dict[str, Any], notebook: Serv
 LARGE = f"{origin.FOLDER}/large.bin"
 OPEN = f"""
 import time, xcache
-from XRootD import client
-reader = client.File()
+from XRootD.client import File
+reader = File()
 opened, _ = reader.open(xcache.url("{LARGE}"))
 first, content = reader.read(0, 1000)
 """

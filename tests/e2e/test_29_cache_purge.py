@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.xcache import config
+from components.xcache_config import config
 from images.table import reference
 from local import origin
 from local.images import REGISTRY

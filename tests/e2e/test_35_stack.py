@@ -12,7 +12,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tests.e2e.facility import COMPONENT, OVERRIDES, STATE, pods, pulumi, rollout
+from tests.e2e.facility import COMPONENT, OVERRIDES, STATE, pods, pulumi, rollout, wait_for
 from tests.e2e.server import Server
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
@@ -101,6 +101,9 @@ def changed(
     yield before, uids()
     pulumi("up", "--yes", "--skip-preview")
     rollout("hub")
+    # A ready pod is not yet where its Service leads; what asks the hub fails for that moment.
+    path = "/services/dask-gateway/api/v1/clusters/"
+    wait_for("the hub's answer", lambda: notebook.account.request("GET", path).status_code == 200, 60)
 
 
 def test_a_changed_setting_rolls_exactly_the_pods_that_mount_it(

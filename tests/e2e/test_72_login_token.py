@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from playwright.sync_api import Browser
 
-from tests.e2e.facility import OVERRIDES, Facility, execute, kubectl, pod_name, pulumi, rollout, wait_for
+from tests.e2e.changes import changed
+from tests.e2e.facility import Facility, execute, kubectl, pod_name, rollout, wait_for
 from tests.e2e.person import meet
 from tests.e2e.server import Account
 
@@ -29,18 +28,12 @@ def claims(token: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def from_the_log_in(tmp_path: Path) -> Iterator[None]:
+def from_the_log_in() -> Iterator[None]:
     """The facility gives out the tokens of log-ins; afterwards it is as it was."""
-    settings = yaml.safe_load(OVERRIDES.read_text())
-    settings["config"]["coffea-casa:credentials"] |= {"dataToken": "identity"}
     scopes = ["openid", "profile", "email", "offline_access"]
-    settings["config"]["coffea-casa:identity"] |= {"scopes": scopes}
-    overrides = tmp_path / "overrides.yaml"
-    overrides.write_text(yaml.safe_dump(settings))
-    pulumi("up", "--yes", "--skip-preview", overrides=overrides)
-    rollout("hub")
-    yield
-    pulumi("up", "--yes", "--skip-preview")
+    with changed(credentials={"dataToken": "identity"}, identity={"scopes": scopes}):
+        rollout("hub")
+        yield
     rollout("hub")
 
 

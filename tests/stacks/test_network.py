@@ -29,6 +29,8 @@ INTENDED: Flows = {
     ("session", "dask-router"): {8000, 8786},
     ("dask-router", "dask-gateway-api"): {8000, 8001},
     ("dask-router", "dask-scheduler"): {8786, 8787},
+    # Users' own computers, where the facility has a door for them.
+    ("dask-router", "session"): {8786},
     ("dask-gateway-api", "hub"): {8081},
     ("dask-gateway-api", "dask-scheduler"): {8788},
     ("dask-scheduler", "dask-gateway-api"): {8000},
@@ -55,11 +57,34 @@ INTENDED: Flows = {
     # Is the scheduler of these workers still there?
     ("condor-schedd", "session"): {8786},
 }
+AUTHORISED: Flows = {
+    ("session", "xcache-redirector"): {1094},
+    ("dask-scheduler", "xcache-redirector"): {1094},
+    ("dask-worker", "xcache-redirector"): {1094},
+    ("xcache", "xcache-redirector"): {1213},
+    # Who checks tokens asks the issuer for its keys.
+    ("xcache", "credentials"): {8444},
+    ("xcache-redirector", "credentials"): {8444},
+}
+"""Besides, of the stacks with several caches that want tokens."""
 API_SERVER = End("10.43.0.1")
 NODE = End("192.168.1.10")
+WORLD = "dask-router-public"
 METADATA = End("169.254.169.254")
 INTERNET = End("192.0.2.80")
 INTERNET_6 = End("2001:db8::80")
+
+
+def doors_of(recorded: Recorded) -> set[tuple[str, int]]:
+    """Return (component, port) of what the facility means to be public: the proxy, perhaps Dask's door."""
+    services = {r.metadata_name: r.manifest["spec"] for r in recorded.objects if r.kind == "Service"}
+    public = {"proxy-public": "proxy", WORLD: "dask-router"}
+    return {
+        (component, port["targetPort"])
+        for service, component in public.items()
+        if service in services
+        for port in services[service]["ports"]
+    }
 
 
 @pytest.fixture
@@ -70,7 +95,10 @@ def rules(recorded: Recorded) -> network.Policies:
 
 def test_the_flows_between_pods_are_the_intended_ones(recorded: Recorded, namespace: str) -> None:
     present = set(network.components(recorded.objects))
-    intended = {pair: ports for pair, ports in INTENDED.items() if set(pair) <= present}
+    wanted = INTENDED | (AUTHORISED if "xcache-redirector" in present else {})
+    intended = {pair: ports for pair, ports in wanted.items() if set(pair) <= present}
+    if not any(r.metadata_name == WORLD for r in recorded.objects):
+        intended.pop(("dask-router", "session"))
     found = network.flows(recorded.objects, namespace)
     # Of a range of ports, one stands for all.
     found = {pair: HIGH if ports >= HIGH else ports for pair, ports in found.items()}
@@ -140,7 +168,7 @@ def test_unwanted_connections_are_refused(
 
 
 @pytest.mark.parametrize("stranger", [INTERNET, INTERNET_6, NODE, End("10.42.0.9", "default", {"a": "b"})])
-def test_strangers_come_in_by_the_public_door_only(
+def test_strangers_come_in_by_the_public_doors_only(
     recorded: Recorded, rules: network.Policies, namespace: str, stranger: End
 ) -> None:
     doors = {
@@ -149,8 +177,7 @@ def test_strangers_come_in_by_the_public_door_only(
         for port in network.interesting_ports(recorded.objects)
         if network.enters(rules, stranger, pod(component, namespace), port)
     }
-    (service,) = [r for r in recorded.objects if (r.kind, r.metadata_name) == ("Service", "proxy-public")]
-    assert doors == {("proxy", service.manifest["spec"]["ports"][0]["targetPort"])}
+    assert doors == doors_of(recorded)
 
 
 def test_a_namesake_in_another_namespace_is_a_stranger(rules: network.Policies, namespace: str) -> None:
@@ -215,9 +242,14 @@ def test_a_lost_default_is_noticed(opendata: Recorded) -> None:
     assert network.undenied(spoiled) == ["Egress"]
 
 
-def test_the_public_door_is_the_only_rule_without_a_peer(recorded: Recorded) -> None:
-    (door,) = network.open_doors(recorded.objects)
-    assert door.startswith("proxy-in: ingress of anybody at [8")
+def test_the_public_doors_are_the_only_rules_without_a_peer(recorded: Recorded) -> None:
+    assert sorted(network.open_doors(recorded.objects)) == sorted(
+        f"{component}-in: ingress of anybody at [{port}]" for component, port in doors_of(recorded)
+    )
+
+
+def test_gateway_clusters_are_behind_no_public_door(recorded: Recorded) -> None:
+    assert not doors_of(recorded) & {("dask-router", 8786), ("dask-router", 8000)}
 
 
 def test_another_open_door_is_noticed(opendata: Recorded) -> None:
@@ -225,7 +257,7 @@ def test_another_open_door_is_noticed(opendata: Recorded) -> None:
         inputs["spec"]["ingress"].append({"from": []})
 
     spoiled = edited(opendata.objects, "NetworkPolicy", "hub-in", open_up)
-    assert len(network.open_doors(spoiled)) == 2
+    assert len(network.open_doors(spoiled)) == len(doors_of(opendata)) + 1
 
 
 class TestTheSimulator:

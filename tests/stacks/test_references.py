@@ -17,7 +17,9 @@ def existing_secrets(config: dict[str, str]) -> list[str]:
     """Return the Secrets that the settings say somebody else made."""
     public = json.loads(config.get("coffea-casa:public", "{}"))
     images = json.loads(config.get("coffea-casa:images", "{}"))
-    return [name for name in (public.get("tlsSecret"), images.get("pullSecret")) if name]
+    cache = json.loads(config.get("coffea-casa:xcache", "{}"))
+    named = (public.get("tlsSecret"), images.get("pullSecret"), cache.get("upstreamSecret"))
+    return [name for name in named if name]
 
 
 def test_every_reference_resolves(recorded: Recorded, config: dict[str, str]) -> None:

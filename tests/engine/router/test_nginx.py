@@ -28,7 +28,8 @@ ROUTER = Path(__file__).resolve().parents[3] / "images" / "router"
 ID = "0123456789abcdef0123456789abcdef"
 OTHER = "f" * 32
 DOMAIN = "opendata.svc.cluster.local"
-NAMES = {f"dask-{ID}.{DOMAIN}": "127.77.0.2", f"dask-gateway.{DOMAIN}": "127.77.0.3"}
+SESSION = f"ada.sessions.{DOMAIN}"
+NAMES = {f"dask-{ID}.{DOMAIN}": "127.77.0.2", SESSION: "127.77.0.5", f"dask-gateway.{DOMAIN}": "127.77.0.3"}
 DASHBOARD = f"/services/dask-gateway/clusters/opendata.{ID}"
 ROUTER_IP = "127.77.0.1"
 
@@ -135,14 +136,16 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "PATH": os.environ["PATH"] + ":/usr/sbin",
         "NAMESPACE": "opendata",
         "DNS_DOMAIN": "cluster.local",
-        "ROUTER_TEMPLATE": str(ROUTER / "nginx.conf.template"),
+        "WORLD_DOMAIN": "dask.example.org",
+        "ROUTER_TEMPLATES": str(ROUTER),
         "ROUTER_RESOLV_CONF": str(directory / "resolv.conf"),
         "ROUTER_IF_INET6": os.devnull,
     }
     entrypoint = ["/bin/sh", str(ROUTER / "entrypoint.sh"), "render"]
     text = subprocess.run(entrypoint, env=environment, check=True, capture_output=True, text=True).stdout
     # Only where it listens and writes differs from the pod's.
-    text = text.replace("listen 8", f"listen {ROUTER_IP}:8").replace("/tmp/nginx", f"{directory}/nginx")
+    text = text.replace("listen 8", f"listen {ROUTER_IP}:8").replace("listen 9", f"listen {ROUTER_IP}:9")
+    text = text.replace("/tmp/nginx", f"{directory}/nginx")
     config = directory / "nginx.conf"
     config.write_text(text.replace("/dev/stdout", str(directory / "access.log")))
     directory.chmod(0o755)
@@ -153,6 +156,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         threading.Thread(target=dns.serve_forever, daemon=True).start()
         stack.callback(dns.shutdown)
         stack.callback(tls_server("127.77.0.2", 8786, directory).close)
+        stack.callback(tls_server("127.77.0.5", 8786, directory).close)
         for address, port, handler in (
             ("127.77.0.2", 8787, Echo), ("127.77.0.3", 8000, Echo), ("127.77.0.3", 8001, Gate),
         ):  # fmt: skip
@@ -174,13 +178,13 @@ def wait_for(port: int) -> None:
     raise AssertionError("nginx does not listen")
 
 
-def handshake(name: str | None) -> str:
+def handshake(name: str | None, port: int = 8786) -> str:
     """Connect as Dask's client does; return what the scheduler says, or raise OSError."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     with (
-        socket.create_connection((ROUTER_IP, 8786), timeout=10) as plain,
+        socket.create_connection((ROUTER_IP, port), timeout=10) as plain,
         context.wrap_socket(plain, server_hostname=name) as tls,
     ):
         return tls.recv(200).decode()
@@ -200,6 +204,34 @@ def test_tls_reaches_the_scheduler_it_names() -> None:
     assert handshake(f"daskgateway-opendata.{ID}") == f"scheduler for daskgateway-opendata.{ID}"
 
 
+def test_the_world_reaches_the_session_it_names() -> None:
+    assert handshake("ada.dask.example.org", 9786) == "scheduler for ada.dask.example.org"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        None,
+        # Of the right shape, and no such session.
+        "bob.dask.example.org",
+        "ada.dask.example.com",
+        "ada.dask.localhost",
+        SESSION,
+        f"daskgateway-opendata.{ID}",
+    ],
+)
+def test_the_world_with_any_other_name_is_closed_at_once(name: str | None) -> None:
+    start = time.monotonic()
+    with pytest.raises(OSError):
+        handshake(name, 9786)
+    assert time.monotonic() - start < 2
+
+
+def test_sessions_are_not_found_at_the_facilitys_own_port() -> None:
+    with pytest.raises(OSError):
+        handshake("ada.dask.example.org")
+
+
 @pytest.mark.parametrize(
     "name",
     [None, f"daskgateway-other.{ID}", f"daskgateway-opendata.{OTHER}", "dask-gateway.opendata.svc", "hub"],
@@ -211,8 +243,9 @@ def test_tls_with_any_other_name_is_closed_at_once(name: str | None) -> None:
     assert time.monotonic() - start < 2
 
 
-def test_what_is_not_tls_is_closed_at_once() -> None:
-    with socket.create_connection((ROUTER_IP, 8786), timeout=10) as plain:
+@pytest.mark.parametrize("port", [8786, 9786])
+def test_what_is_not_tls_is_closed_at_once(port: int) -> None:
+    with socket.create_connection((ROUTER_IP, port), timeout=10) as plain:
         plain.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         start = time.monotonic()
         with suppress(ConnectionResetError):
@@ -220,18 +253,39 @@ def test_what_is_not_tls_is_closed_at_once() -> None:
         assert time.monotonic() - start < 2
 
 
-def test_one_source_has_256_connections_and_no_more() -> None:
+def test_who_says_nothing_is_closed_after_five_seconds() -> None:
+    with socket.create_connection((ROUTER_IP, 9786), timeout=10) as silent:
+        start = time.monotonic()
+        assert silent.recv(1) == b""
+        assert 4 < time.monotonic() - start < 8
+
+
+@pytest.mark.parametrize(
+    ("port", "name"), [(8786, f"daskgateway-opendata.{ID}"), (9786, "ada.dask.example.org")]
+)
+def test_one_source_has_256_connections_and_no_more(port: int, name: str) -> None:
+    def connection() -> socket.socket:
+        return stack.enter_context(socket.create_connection((ROUTER_IP, port), timeout=2))
+
     with ExitStack() as stack:
-        held = [
-            stack.enter_context(socket.create_connection((ROUTER_IP, 8786), timeout=2)) for _ in range(256)
-        ]
-        one_more = stack.enter_context(socket.create_connection((ROUTER_IP, 8786), timeout=2))
+        held = [connection() for _ in range(256)]
+        one_more = connection()
         assert one_more.recv(1) == b""
         held[0].settimeout(0.2)
         with pytest.raises(TimeoutError):
             held[0].recv(1)
     time.sleep(0.2)
-    assert handshake(f"daskgateway-opendata.{ID}")
+    assert handshake(name, port)
+
+
+def test_another_source_is_let_in_while_one_has_all_of_its_connections() -> None:
+    with ExitStack() as stack:
+        for _ in range(257):
+            stack.enter_context(socket.create_connection((ROUTER_IP, 9786), timeout=2))
+        other = socket.create_connection((ROUTER_IP, 9786), timeout=0.5, source_address=("127.77.0.9", 0))
+        with stack.enter_context(other), pytest.raises(TimeoutError):
+            other.recv(1)
+    time.sleep(0.2)
 
 
 def test_the_router_says_it_is_well() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tools.recording import Json, Resource
 
 COMPONENT = "app.kubernetes.io/component"
-RUNTIME_PORTS = {"session": {8888, 8786}, "dask-scheduler": {8786, 8787, 8788}, "dask-worker": set[int]()}
+RUNTIME_PORTS = {"session": {8786, 8888}, "dask-scheduler": {8786, 8787, 8788}, "dask-worker": set[int]()}
 """Components whose pods the hub and the gateway make, and the ports those listen on."""
 WORKLOADS = {"Deployment", "StatefulSet", "DaemonSet", "Job"}
 

@@ -1,6 +1,6 @@
 """The text that XRootD is started with."""
 
-from components.xcache import config, server
+from components.xcache_config import config, server
 from settings import XCache
 
 
@@ -43,3 +43,16 @@ def test_names_bookkeeping_and_data_are_on_one_volume() -> None:
     places = [line.split()[-1] for line in lines() if line.startswith(("oss.localroot", "oss.space"))]
     assert len(places) == 3
     assert all(place.startswith("/cache/") for place in places)
+
+
+def test_what_readers_did_is_told_on_loopback_alone() -> None:
+    (stream,) = [line for line in lines() if line.startswith("xrootd.mongstream")]
+    assert stream.split()[1] == "pfc"
+    assert stream.split()[-1] == "127.0.0.1:9931"
+
+
+def test_the_longest_name_of_a_file_fits_in_what_is_told() -> None:
+    # XRootD checks neither; a line is at most 4096 bytes, and the header about 200.
+    (stream,) = [line for line in lines() if line.startswith("xrootd.mongstream")]
+    length = stream.split()[stream.split().index("maxlen") + 1]
+    assert int(length.removesuffix("k")) * 1024 >= 2 * 4096

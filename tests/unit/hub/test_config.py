@@ -1,18 +1,21 @@
 """The whole configuration, loaded as the hub loads it; and what tokens may do, asked of a real hub."""
 
+import copy
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from jupyterhub.handlers import BaseHandler
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
 from services.hub.settings import HubSettings, HubSettingsError, load, secret
 from tests.unit.hub.conftest import SECRETS, SETTINGS
+from tests.unit.hub.test_hooks import TOKEN
 
 ROOT = Path(__file__).parents[3]
 CONFIG = ROOT / "services" / "hub" / "jupyterhub_config.py"
@@ -88,6 +91,47 @@ def test_a_missing_setting_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text(json.dumps(data))
     with pytest.raises(HubSettingsError, match="issuer"):
         load(tmp_path / "settings.json")
+
+
+def in_the_cluster(data: Mapping[str, object], secrets: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """Return the configuration of a hub that has a ServiceAccount, from settings with ``data`` besides."""
+    settings, token = secrets.parent / "settings.json", secrets.parent / "token"
+    settings.write_text(json.dumps(json.loads(SETTINGS.read_text()) | data))
+    token.write_text(TOKEN)
+    monkeypatch.setattr("services.hub.ownership.TOKEN", token)
+    for module in ("issuer", "hooks"):
+        monkeypatch.setattr(f"services.hub.{module}.tls_context", lambda: None)
+    monkeypatch.setattr("services.hub.settings.load.__defaults__", (settings,))
+    monkeypatch.setattr("services.hub.settings.secret.__defaults__", (secrets,))
+    return PyFileConfigLoader(str(CONFIG)).load_config()
+
+
+def test_where_laptops_reach_sessions_there_is_a_page_for_them(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop = {"laptop": {"domain": "dask.localhost", "port": 30786}}
+    config = in_the_cluster(laptop, secrets, monkeypatch)
+    ((path, handler),) = config.JupyterHub.extra_handlers
+    assert path == "/laptop"
+    assert issubclass(handler, BaseHandler)
+    (templates,) = config.JupyterHub.template_paths
+    assert (Path(templates) / "laptop.html").is_file()
+    copy.deepcopy(config)
+
+
+def test_elsewhere_there_is_none_and_the_home_page_is_jupyterhubs(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = in_the_cluster({}, secrets, monkeypatch)
+    assert config.FacilitySpawner.running_hook
+    assert "extra_handlers" not in config.JupyterHub
+    assert "template_paths" not in config.JupyterHub
+
+
+def test_an_unknown_setting_of_laptops_is_refused(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    laptop = {"laptop": {"domain": "dask.localhost", "port": 30786, "keys": "all"}}
+    with pytest.raises(HubSettingsError, match="laptop: .*keys"):
+        in_the_cluster(laptop, secrets, monkeypatch)
 
 
 SCOPES = """

@@ -15,7 +15,7 @@ import pytest
 from distributed import LocalCluster, Scheduler
 from distributed.core import Status
 
-SOURCE = Path(__file__).parents[3] / "images/session/preload/condor_scheduler.py"
+SOURCE = Path(__file__).parents[3] / "images/session/site/condor_scheduler.py"
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,9 @@ def test_what_talks_in_clear_beyond_its_machine_is_open(
 
 
 async def test_a_scheduler_in_clear_is_closed_and_says_so(
-    module: ModuleType, capsys: pytest.CaptureFixture[str]
+    module: ModuleType, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("HOST_IP", "ada.sessions.af.svc.cluster.local")
     scheduler = Scheduler(host="0.0.0.0", port=0, dashboard=False, preload=[str(SOURCE)])
     await scheduler
     assert scheduler.status == Status.closed
@@ -74,7 +75,14 @@ async def test_a_scheduler_in_clear_is_closed_and_says_so(
     assert module
 
 
-async def test_a_local_cluster_is_not_concerned(module: ModuleType) -> None:
+async def test_where_there_is_no_pool_nothing_is_looked_at(module: ModuleType) -> None:
+    async with Scheduler(host="0.0.0.0", port=0, dashboard=False, preload=[str(SOURCE)]) as scheduler:
+        assert scheduler.status == Status.running
+        assert module
+
+
+async def test_a_local_cluster_is_not_concerned(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST_IP", "ada.sessions.af.svc.cluster.local")
     async with local_cluster(1) as cluster:
         await module.dask_setup(cluster.scheduler)
         assert cluster.scheduler.status == Status.running

@@ -41,3 +41,30 @@ def test_a_facility_without_a_cache_says_so(xcache: ModuleType, monkeypatch: pyt
     monkeypatch.delenv("XCACHE_HOST")
     with pytest.raises(RuntimeError, match="has no cache"):
         xcache.url("/eos/opendata/a.root")
+
+
+def test_a_token_that_is_yours_alone_is_no_trouble(
+    xcache: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tmp_path / "token"
+    token.touch(mode=0o600)
+    monkeypatch.setenv("BEARER_TOKEN_FILE", str(token))
+    assert xcache.token_trouble() is None
+    monkeypatch.delenv("BEARER_TOKEN_FILE")
+    assert xcache.token_trouble() is None
+
+
+def test_a_token_that_xrootd_would_pass_over_is_told_of(
+    xcache: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = tmp_path / "token"
+    monkeypatch.setenv("BEARER_TOKEN_FILE", str(token))
+    with pytest.warns(UserWarning, match="no token for the cache: .*token: No such file"):
+        xcache.url("/store/file.root")
+    token.touch()
+    token.chmod(0o640)
+    with pytest.warns(UserWarning, match=r"may be read by others \(mode 640\).*chmod 600"):
+        xcache.url("/store/file.root")
+    token.chmod(0o600)
+    monkeypatch.setattr("os.geteuid", lambda: 12345)
+    assert "is not your own" in xcache.token_trouble()

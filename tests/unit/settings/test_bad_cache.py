@@ -9,6 +9,16 @@ from settings import SettingsError, load
 GOOD = {"origin": "origin.example.org", "prefix": "/store"}
 SERVER, PATH = "write HOST or HOST:PORT", "write one below the root"
 
+IAM = "https://iam.example.org/"
+TOKENS = {"mode": "authorised"}
+AUTHORISED, HTTPS, NO_HTTPS = "write mode: authorised", "write https://HOST", "is no https address"
+
+
+def paths(*base: str) -> dict[str, Any]:
+    """Return an outside issuer whose scopes start from these paths."""
+    return {**TOKENS, "issuers": [{"issuer": IAM, "basePaths": list(base)}]}
+
+
 Case = tuple[dict[str, Any], str, str, str]
 
 CASES: list[Case] = [
@@ -46,7 +56,60 @@ CASES: list[Case] = [
     ({"lowWatermark": 0.0}, "lowWatermark", "is out of range", "write 0.05 to"),
     ({"lowWatermark": 0.9}, "lowWatermark", "is not below xcache.highWatermark", "write less"),
     ({"lowWatermark": 0.93}, "lowWatermark", "is not below xcache.highWatermark", "write less"),
-    ({"mode": "open"}, "mode", "is no setting", "the settings here are"),
+    ({"mode": "open"}, "mode", "is none of the choices", "write public or authorised"),
+    ({"replicas": 0}, "replicas", "is out of range", "write 1 to 32 caches"),
+    ({"replicas": 33}, "replicas", "is out of range", "write 1 to 32 caches"),
+    ({"replicas": 1.5}, "replicas", "is not a whole number", "write a whole number"),
+    # Who may read.
+    ({"audience": "https://cache.example.org:1094"}, "audience", "is unused with mode: public", AUTHORISED),
+    ({"issuers": [{"issuer": IAM}]}, "issuers", "is unused with mode: public", AUTHORISED),
+    (
+        {**TOKENS, "audience": "https://wlcg.cern.ch/jwt/v1/any"},
+        "audience",
+        "is for every cache",
+        "own names",
+    ),
+    ({**TOKENS, "audience": "HTTPS://wlcg.cern.ch/jwt/v1/any/"}, "audience", "is for every cache", "own"),
+    ({**TOKENS, "audience": "ANY"}, "audience", "is for every cache", "own names"),
+    ({**TOKENS, "audience": "cache"}, "audience", "is no address", "write https://HOST:PORT"),
+    (
+        {**TOKENS, "audience": "https://a.example.org, https://b.example.org"},
+        "audience",
+        "is no address",
+        HTTPS,
+    ),
+    ({**TOKENS, "issuers": [{"issuer": "http://iam.example.org"}]}, "issuers[0].issuer", NO_HTTPS, HTTPS),
+    ({**TOKENS, "issuers": [{"issuer": "iam.example.org"}]}, "issuers[0].issuer", NO_HTTPS, HTTPS),
+    ({**TOKENS, "issuers": [{"issuer": f"{IAM}?vo=cms"}]}, "issuers[0].issuer", NO_HTTPS, HTTPS),
+    ({**TOKENS, "issuers": [{"issuer": f"{IAM} ; comment"}]}, "issuers[0].issuer", NO_HTTPS, HTTPS),
+    ({**TOKENS, "issuers": [{"issuer": f"{IAM}\n[Issuer x]"}]}, "issuers[0].issuer", "unprintable", "take"),
+    ({**TOKENS, "issuers": [{}]}, "issuers[0].issuer", "is missing", "write text"),
+    ({**TOKENS, "issuers": [IAM]}, "issuers[0]", "is no mapping", "write keys such as issuer"),
+    (
+        {**TOKENS, "issuers": [{"issuer": IAM}, {"issuer": IAM}]},
+        "issuers",
+        "is there 2 times",
+        "write it once",
+    ),
+    (paths("/cms"), "issuers[0].basePaths[0]", "is neither above nor below", "write one that is"),
+    (paths("/storefront"), "issuers[0].basePaths[0]", "is neither above nor below", "write one that is"),
+    (paths("/store", "/store/../etc"), "issuers[0].basePaths[1]", "is no path", "write / or one without"),
+    (paths("/store/"), "issuers[0].basePaths[0]", "is no path", "write / or one without"),
+    (paths("store"), "issuers[0].basePaths[0]", "is no path", "write / or one without"),
+    (paths("/store, /"), "issuers[0].basePaths[0]", "is no path", "write / or one without"),
+    (paths(), "issuers[0].basePaths", "is empty", "write a path"),
+    (paths("/store", "/store"), "issuers[0].basePaths", "is there 2 times", "write it once"),
+    # The cache's own login.
+    ({"upstream": "gsi"}, "upstream", "is none of the choices", "write none or token or x509"),
+    ({"upstream": "token"}, "upstreamSecret", "is missing with upstream: token", "write the Secret's name"),
+    ({"upstream": "x509"}, "upstreamSecret", "is missing with upstream: x509", "write the Secret's name"),
+    ({"upstreamSecret": "login"}, "upstreamSecret", "is unused with upstream: none", "write upstream: token"),
+    (
+        {"upstream": "token", "upstreamSecret": "My Login"},
+        "upstreamSecret",
+        "is no name of a Secret",
+        "kubectl",
+    ),
 ]
 
 
@@ -75,3 +138,44 @@ def test_a_good_cache_has_its_defaults() -> None:
 
 def test_there_is_no_cache_unless_it_is_asked_for() -> None:
     assert load({}, stack="good").xcache is None
+
+
+def test_a_cache_that_takes_tokens_has_what_was_written() -> None:
+    issuers = [
+        {"issuer": IAM},
+        {"issuer": "https://demo.scitokens.org", "basePaths": ["/store/user", "/store"]},
+    ]
+    cache = load({"xcache": GOOD | TOKENS | {"replicas": 32, "issuers": issuers}}, stack="good").xcache
+    assert cache is not None
+    assert [issuer.base_paths for issuer in cache.issuers] == [("/",), ("/store/user", "/store")]
+    assert (cache.mode, cache.replicas, cache.audience, cache.upstream) == ("authorised", 32, None, "none")
+
+
+def refused(raw: dict[str, Any]) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(raw, stack="bad", secrets=frozenset({"clientSecret"} & raw.keys()))
+    return [f"{problem.key} {problem.wrong}" for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize("own", [{}, {"audience": "https://cache.example.org:1094"}])
+def test_a_cache_must_take_the_audience_that_the_facilitys_tokens_are_for(own: dict[str, str]) -> None:
+    minted = {"audience": ["https://xcache.example.org:1094"]}
+    (problem,) = refused({"credentials": minted, "xcache": GOOD | TOKENS | own})
+    assert problem.startswith("xcache.audience ")
+    assert "is none of credentials.audience" in problem
+    assert load({"credentials": minted, "xcache": GOOD}, stack="good")
+
+
+def test_a_cache_must_take_the_tokens_of_log_ins_where_sessions_get_those() -> None:
+    raw: dict[str, Any] = {
+        "identity": {"issuer": IAM, "clientId": "af", "scopes": ["openid", "offline_access"]},
+        "clientSecret": "secret",
+        "access": {"everyone": True},
+        "credentials": {"dataToken": "identity"},
+        "xcache": GOOD | TOKENS | {"issuers": [{"issuer": "https://other.example.org"}]},
+    }
+    assert refused(raw) == [
+        f"xcache.issuers lack {IAM}, whose tokens sessions get with credentials.dataToken: identity"
+    ]
+    raw["xcache"]["issuers"].append({"issuer": IAM})
+    assert load(raw, stack="good", secrets=frozenset({"clientSecret"}))

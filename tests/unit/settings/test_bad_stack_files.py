@@ -255,6 +255,12 @@ RULES: list[Case] = [
         "no network",
         "ADDRESS/BITS",
     ),
+    (
+        {"network": {"monitoringNamespace": "*"}},
+        "network.monitoringNamespace",
+        "no name of a namespace",
+        "that Prometheus runs in",
+    ),
     ({"network": {"apiServerPorts": []}}, "network.apiServerPorts", "is empty", "Kubernetes API server"),
     (
         {"network": {"apiServerPorts": [70000]}},

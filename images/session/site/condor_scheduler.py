@@ -23,6 +23,9 @@ PAUSE = 5
 """Seconds between looks at the token."""
 PORT = 8786
 """Where CoffeaCasaCluster's scheduler listens, and where workers may connect to."""
+POOL = "HOST_IP"
+"""The variable with the scheduler's name for workers, which sessions have where the facility has a pool.
+Elsewhere, as in Dask Gateway, there is nothing to do."""
 PLAIN = """
 ************************************************************************
 This Dask scheduler would talk in clear: anybody who reaches it could
@@ -100,6 +103,8 @@ def is_open(address: str) -> bool:
 
 async def dask_setup(scheduler: Scheduler) -> None:
     """Start with the scheduler."""
+    if POOL not in os.environ:
+        return
     addresses = [str(listener.contact_address) for listener in scheduler.listeners]
     if any(is_open(address) for address in addresses):
         print(PLAIN, file=sys.stderr, flush=True)
