@@ -78,7 +78,7 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
 """How XRootD finds the login to an origin, by the setting ``upstream``."""
 
 
-FORGIVING: Mapping[str, str] = {"XRD_STREAMERRORWINDOW": "10"}
+FORGIVING: Mapping[str, str] = {"XRD_STREAMERRORWINDOW": "1"}
 """Seconds for which an XRootD client takes a server that did not answer for gone, instead of half an
 hour (``DefaultStreamErrorWindow`` in XrdClConstants.hh): one that is back is used again."""
 PATIENCE: Mapping[str, str] = {

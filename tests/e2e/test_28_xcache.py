@@ -219,6 +219,7 @@ def test_an_origin_that_came_back_is_read_again_and_one_that_dies_under_a_reader
         ok, said, seconds = notebook.value(GO_ON, "[status.ok, status.message, seconds]", seconds=600)
     finally:
         scale_origin(1)
+    notebook.run(OPEN)
     assert not ok
     assert said
     figures["error after the origin died under a reader (s)"] = round(seconds)

@@ -78,7 +78,7 @@ def test_a_public_cache_has_no_certificate_and_nobodys_login() -> None:
     assert cache.verifiers == ()
     assert cache.contribution.environment == {
         "XCACHE_HOST": "xcache.af.svc.cluster.local",
-        "XRD_STREAMERRORWINDOW": "10",
+        "XRD_STREAMERRORWINDOW": "1",
     }
 
 
