@@ -46,7 +46,11 @@ def _common(facility: Facility, pool: Pool) -> str:
 def manager(facility: Facility, pool: Pool) -> str:
     """Return the central manager's configuration."""
     return _common(facility, pool) + _text(
-        "manager.conf", name=facility.namespace, uid_domain=pool.uid_domain, execute=node_identity(pool)
+        "manager.conf",
+        name=facility.namespace,
+        port=PORT,
+        uid_domain=pool.uid_domain,
+        execute=node_identity(pool),
     )
 
 
