@@ -76,6 +76,7 @@ histograms = dimuon.analyse(client, files)
 analysis_seconds = time.monotonic() - start
 counts = {{name: histogram.values().astype(int).tolist() for name, histogram in histograms.items()}}
 """
+ANSWERS = "run('condor_q')[0] == 0"
 WORKERS = "len(client.scheduler_info(n_workers=-1)['workers'])"
 
 
@@ -236,8 +237,7 @@ def test_the_access_points_restart_keeps_the_queue_and_what_runs(workers: Server
     before = workers.value("", "[queue(), list(client.scheduler_info(n_workers=-1)['workers'])]")
     kubectl("delete", "pod", "condor-schedd-0")
     kubectl("rollout", "status", "statefulset/condor-schedd", "--timeout=120s")
-    answers = "run('condor_q')[0] == 0"
-    wait_for("the queue", lambda: workers.value("", answers), 90)
+    wait_for("the queue", lambda: workers.value("", ANSWERS), 90)
     assert workers.value("", "[queue(), list(client.scheduler_info(n_workers=-1)['workers'])]") == before
     assert workers.value("", "client.submit(sum, [20, 22]).result(timeout=60)") == 42
 
@@ -245,6 +245,8 @@ def test_the_access_points_restart_keeps_the_queue_and_what_runs(workers: Server
 def test_the_central_managers_restart_heals(workers: Server) -> None:
     kubectl("delete", "pod", pod_name("condor-manager"))
     rollout("condor-manager")
+    # The access point tells the new one of itself every 20 s; until then nobody finds it to submit.
+    wait_for("the queue", lambda: workers.value("", ANSWERS), 60)
     workers.run("pool.adapt(minimum=3, maximum=3); client.wait_for_workers(3, timeout=180)", seconds=200)
 
 
