@@ -369,7 +369,7 @@ def test_an_execute_node_does_not_have_the_pools_key() -> None:
         node, "sh", "-c", "find / -name 'POOL' -o -name pool.key 2>/dev/null; ls /run/secrets/node/tokens.d"
     )
     assert found.stdout.split() == ["node"]
-    token = execute(node, "cat", "/run/secrets/node/tokens.d/node").stdout
+    token = execute(node, "cat", "/run/secrets/node/tokens.d/node").stdout.strip()
     claims = jwt.decode(token, options={"verify_signature": False})
     assert claims["sub"] == f"execute@{TRUST_DOMAIN}"
     levels = {level.removeprefix("condor:/") for level in claims["scope"].split()}

@@ -64,7 +64,8 @@ def test_its_dashboard_opens_for_its_owner_alone(panel: Page, person: Person, co
     path = account.facility.user_path(account.user)
     page = person.page.context.new_page()
     page.goto(f"{account.facility.url}{path}{DASHBOARD}")
-    page.get_by_text("Task Stream").first.wait_for(timeout=30_000)
+    # Bokeh's plots come over the dashboard's web socket.
+    page.wait_for_function("window.Bokeh?.documents?.[0]?.roots().length > 0", timeout=30_000)
     page.close()
     refused = colleague.page.goto(f"{account.facility.url}{path}{DASHBOARD}")
     assert refused and refused.status == 403
