@@ -277,10 +277,10 @@ def deployment(
     roll exactly when what they mount changes. ``replace`` ends the old pod before
     the new one starts, for programs that keep state or own a volume. Only pods with
     a ``service_account`` get a token for the Kubernetes API. ``grace_seconds`` is how long
-    a pod may take to end. Without ``surge`` pods are replaced one by one, for pods that fill
-    their nodes.
+    a pod may take to end. Without ``surge`` half of the pods go before new ones come, for
+    pods that fill their nodes.
     """
-    rolling = None if replace or surge else RollingUpdateDeploymentArgs(max_surge=0, max_unavailable=1)
+    rolling = None if replace or surge else RollingUpdateDeploymentArgs(max_surge=0, max_unavailable="50%")
     return k8s.apps.v1.Deployment(
         component,
         metadata=metadata(owner.facility, component, component),
