@@ -149,7 +149,9 @@ class Facility:
     def ca_file(self) -> Path:
         """Return the CA's certificate as a file, for programs that want one."""
         file = STATE / "e2e-ca.pem"
-        file.write_text(self.ca_certificate)
+        # Others may be reading it at this moment.
+        if not file.is_file() or file.read_text() != self.ca_certificate:
+            file.write_text(self.ca_certificate)
         return file
 
     def user_path(self, user: str) -> str:
