@@ -154,7 +154,8 @@ class XCache(FacilityComponent):
         self.contribution = SessionContribution(
             name=name,
             # A refused login has its reason in the client's errors, and nowhere else.
-            environment={"XCACHE_HOST": self.host, **FORGIVING} | ({"XRD_LOGLEVEL": "Error"} if self._authorised else {}),
+            environment={"XCACHE_HOST": self.host, **FORGIVING}
+            | ({"XRD_LOGLEVEL": "Error"} if self._authorised else {}),
             flows=tuple(Flow(server, ports(PORT)) for server in servers),
         )
         self.register_outputs({"host": self.host})
