@@ -7,12 +7,14 @@ import pulumi_kubernetes as k8s
 
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
+from components.condor_bridge import CondorBridge, CondorBridgeArgs
 from components.credentials import CredentialIssuer, CredentialIssuerArgs, issuer
 from components.dask_gateway import DaskGateway, DaskGatewayArgs
 from components.dask_router import DaskRouter, DaskRouterArgs
 from components.hub import Hub, HubArgs
 from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
+from components.network import EXECUTE, SCHEDULER, SESSION, WORKER
 from components.session import SessionContribution
 from components.xcache import XCache, XCacheArgs, node_names
 from settings.pulumi_config import from_pulumi
@@ -74,6 +76,7 @@ if settings.xcache:
             facility=facility,
             settings=settings.xcache,
             private_cidrs=settings.network.private_cidrs,
+            readers=(SESSION, SCHEDULER, WORKER, *((EXECUTE,) if settings.pool else ())),
             monitoring=settings.network.monitoring_namespace,
             issuer=issuer(facility),
             certificate=ca.servers.get("xcache"),
@@ -82,6 +85,18 @@ if settings.xcache:
     )
     shared.append(cache.contribution)
     audience, verifiers = cache.audience, cache.verifiers
+pool = None
+if settings.pool:
+    pool = CondorBridge(
+        "condor",
+        CondorBridgeArgs(
+            facility=facility,
+            settings=settings.pool,
+            network=settings.network,
+            contributions=tuple(shared),
+        ),
+        inside,
+    )
 credentials = CredentialIssuer(
     "credentials",
     CredentialIssuerArgs(
@@ -93,6 +108,7 @@ credentials = CredentialIssuer(
         ca_key=ca.key,
         certificate=ca.servers["credentials"],
         verifiers=verifiers,
+        pool=pool.tokens if pool else None,
     ),
     inside,
 )
@@ -123,7 +139,12 @@ hub = Hub(
         certificate=ca.servers.get("proxy"),
         issuer_url=credentials.url,
         issuer_client=ca.clients["hub"],
-        contributions=(*shared, gateway.contribution, router.contribution),
+        contributions=(
+            *shared,
+            gateway.contribution,
+            *((pool.contribution,) if pool else ()),
+            router.contribution,
+        ),
         services=(*identity_services, gateway.hub_service),
         door=router.door,
     ),

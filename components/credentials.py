@@ -43,6 +43,18 @@ REPLICAS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
+class PoolTokens:
+    """HTCondor's tokens for users, and the key that signs them."""
+
+    trust_domain: str
+    uid_domain: str
+    lifetime: int
+    """Seconds."""
+    key: pulumi.Output[str]
+    """Content of the pool's key file, secret."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CredentialIssuerArgs:
     """What the issuer needs."""
 
@@ -56,6 +68,8 @@ class CredentialIssuerArgs:
     ca_key: pulumi.Output[str]
     """The CA that signs for users."""
     certificate: ServerCertificate
+    pool: PoolTokens | None = None
+    """Whose IDTOKENs are signed as well."""
     verifiers: tuple[str, ...] = ()
     """Components that check data tokens, and so read the issuer's discovery documents."""
 
@@ -81,6 +95,13 @@ def issuer_settings(args: CredentialIssuerArgs) -> dict[str, object]:
         "certificateLifetime": args.settings.certificate_lifetime,
         "audience": list(args.audience),
         "dataScopes": list(args.settings.data_scopes),
+        "pool": None
+        if args.pool is None
+        else {
+            "trustDomain": args.pool.trust_domain,
+            "uidDomain": args.pool.uid_domain,
+            "tokenLifetime": args.pool.lifetime,
+        },
     }
 
 
@@ -122,6 +143,8 @@ class CredentialIssuer(FacilityComponent):
             # The next key stays in the state until its time has come.
             "signing.key": signing[args.settings.key_generation].private_key_pem_pkcs8,
         }
+        if args.pool is not None:
+            keys["pool.key"] = args.pool.key
         mounted = [
             config_map(self, COMPONENT, f"{name}-config", config),
             secret(self, COMPONENT, f"{name}-keys", keys),

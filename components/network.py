@@ -29,6 +29,8 @@ SESSION = "session"
 SCHEDULER = "dask-scheduler"
 WORKER = "dask-worker"
 """Components whose pods are made at run time: by KubeSpawner and by the gateway's controller."""
+EXECUTE = "condor-execute"
+"""Pods that run users' jobs, where there is a pool."""
 
 
 @dataclass(frozen=True)

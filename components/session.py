@@ -7,6 +7,7 @@ DaskGateway for schedulers and workers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -127,7 +128,7 @@ def _taken(contribution: SessionContribution) -> Iterator[str]:
 
 
 def _volume_name(directory: str) -> str:
-    return "files-" + directory.strip("/").replace("/", "-").lower()
+    return "files-" + re.sub("[^a-z0-9]", "-", directory.strip("/").lower())
 
 
 def _volume(directory: str, files: Sequence[SessionFile]) -> Json:

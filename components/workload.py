@@ -12,6 +12,7 @@ import pulumi_kubernetes as k8s
 from pulumi_kubernetes.apps.v1 import (
     DeploymentSpecArgs,
     DeploymentStrategyArgs,
+    RollingUpdateDeploymentArgs,
     StatefulSetPersistentVolumeClaimRetentionPolicyArgs,
     StatefulSetSpecArgs,
 )
@@ -161,6 +162,8 @@ class Mount:
     claim: str | None = None
     memory_dir: bool = False
     """An empty directory that lives as long as the pod."""
+    size: str = "256Mi"
+    """What the empty directory may take, a Kubernetes quantity."""
     secret_dir: bool = False
     """The same, but never on a disk."""
     template: bool = False
@@ -185,7 +188,7 @@ class Mount:
     def _empty_dir(self) -> EmptyDirVolumeSourceArgs | None:
         if self.secret_dir:
             return EmptyDirVolumeSourceArgs(medium="Memory", size_limit="1Mi")
-        return EmptyDirVolumeSourceArgs(size_limit="256Mi") if self.memory_dir else None
+        return EmptyDirVolumeSourceArgs(size_limit=self.size) if self.memory_dir else None
 
     def mount(self) -> VolumeMountArgs:
         """Return the container's side."""
@@ -265,14 +268,19 @@ def deployment(
     replicas: int = 1,
     service_account: str | None = None,
     depends_on: Sequence[pulumi.Resource] = (),
+    grace_seconds: int | None = None,
+    surge: bool = True,
 ) -> k8s.apps.v1.Deployment:
     """Make a component's Deployment.
 
     ``checksums`` (name to digest of each mounted ConfigMap and Secret) make pods
     roll exactly when what they mount changes. ``replace`` ends the old pod before
     the new one starts, for programs that keep state or own a volume. Only pods with
-    a ``service_account`` get a token for the Kubernetes API.
+    a ``service_account`` get a token for the Kubernetes API. ``grace_seconds`` is how long
+    a pod may take to end. Without ``surge`` half of the pods go before new ones come, for
+    pods that fill their nodes.
     """
+    rolling = None if replace or surge else RollingUpdateDeploymentArgs(max_surge=0, max_unavailable="50%")
     return k8s.apps.v1.Deployment(
         component,
         metadata=metadata(owner.facility, component, component),
@@ -280,11 +288,20 @@ def deployment(
             replicas=replicas,
             revision_history_limit=3,
             selector=LabelSelectorArgs(match_labels=selector(component)),
-            strategy=DeploymentStrategyArgs(type="Recreate" if replace else "RollingUpdate"),
-            template=_template(owner, component, containers, checksums, service_account),
+            strategy=DeploymentStrategyArgs(
+                type="Recreate" if replace else "RollingUpdate", rolling_update=rolling
+            ),
+            template=_template(
+                owner, component, containers, checksums, service_account, grace_seconds=grace_seconds
+            ),
         ),
         opts=_patient(owner, depends_on),
     )
+
+
+_WITH_ITS_POD = StatefulSetPersistentVolumeClaimRetentionPolicyArgs(
+    when_deleted="Delete", when_scaled="Delete"
+)
 
 
 def stateful_set(
@@ -293,17 +310,19 @@ def stateful_set(
     containers: Sequence[Container],
     *,
     checksums: Mapping[str, pulumi.Input[str]],
-    annotations: Mapping[str, str],
+    annotations: Mapping[str, str] | None = None,
     names: str,
     volume: str,
     size: str,
+    kept: bool = False,
     replicas: int = 1,
     depends_on: Sequence[pulumi.Resource] = (),
 ) -> k8s.apps.v1.StatefulSet:
     """Make a component's StatefulSet of pods with a volume each.
 
     ``names`` is the headless Service that gives pods their names; ``volume`` the name of the claim
-    template and ``size`` its Kubernetes quantity. The volume goes with its pod: it holds copies only.
+    template and ``size`` its Kubernetes quantity. A volume that is not ``kept`` goes with its pod, for
+    one that holds copies only.
     ``checksums`` as for ``deployment``; ``annotations`` are the pods' others.
     """
     return k8s.apps.v1.StatefulSet(
@@ -314,16 +333,14 @@ def stateful_set(
             revision_history_limit=3,
             service_name=names,
             selector=LabelSelectorArgs(match_labels=selector(component)),
-            template=_template(owner, component, containers, checksums, None, annotations),
+            template=_template(owner, component, containers, checksums, None, others=annotations),
             volume_claim_templates=[
                 PersistentVolumeClaimArgs(
                     metadata=ObjectMetaArgs(name=volume, labels=selector(component)),
                     spec=_claim_spec(owner.facility, size),
                 )
             ],
-            persistent_volume_claim_retention_policy=StatefulSetPersistentVolumeClaimRetentionPolicyArgs(
-                when_deleted="Delete", when_scaled="Delete"
-            ),
+            persistent_volume_claim_retention_policy=None if kept else _WITH_ITS_POD,
         ),
         opts=_patient(owner, depends_on),
     )
@@ -335,6 +352,8 @@ def _template(
     containers: Sequence[Container],
     checksums: Mapping[str, pulumi.Input[str]],
     service_account: str | None,
+    *,
+    grace_seconds: int | None = None,
     others: Mapping[str, str] | None = None,
 ) -> PodTemplateSpecArgs:
     facility = owner.facility
@@ -351,6 +370,7 @@ def _template(
             enable_service_links=False,
             image_pull_secrets=pull_secrets(facility),
             security_context=pod_security(),
+            termination_grace_period_seconds=grace_seconds,
             init_containers=[_container(facility, c) for c in containers if c.sidecar] or None,
             containers=[_container(facility, c) for c in containers if not c.sidecar],
             volumes=[mount.volume() for mount in mounts.values() if not mount.template] or None,

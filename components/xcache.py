@@ -103,6 +103,8 @@ class XCacheArgs:
     settings: XCacheSettings
     private_cidrs: tuple[str, ...]
     """Addresses that an origin has only where the settings say so."""
+    readers: tuple[str, ...] = (SESSION, SCHEDULER, WORKER)
+    """Components that run users' code."""
     monitoring: str | None = None
     """Namespace whose pods may read the metrics."""
     issuer: str = ""
@@ -342,7 +344,7 @@ class XCache(FacilityComponent):
     def _network(self, servers: Sequence[str]) -> None:
         settings, private = self._args.settings, self._args.private_cidrs
         # The callers' halves come with the contribution, from whoever makes their pods.
-        readers = {caller: ports(PORT) for caller in (SESSION, SCHEDULER, WORKER)}
+        readers = {caller: ports(PORT) for caller in self._args.readers}
         watchers = {self._args.monitoring: ports(METRICS_PORT)} if self._args.monitoring else {}
         receive(self, COMPONENT, readers, outgoing=False, namespaces=watchers)
         if self._clustered:

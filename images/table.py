@@ -44,6 +44,8 @@ IMAGES: Mapping[str, Image] = {
             inputs=("services/__init__.py", "services/cache_metrics", "requirements/cache-metrics.txt"),
         ),
         Image("session", inputs=("requirements/session.txt",)),
+        Image("condor"),
+        Image("execute", base="session", inputs=("images/condor/bin",)),
     )
 }
 

@@ -257,6 +257,61 @@ class XCache:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExecuteNodes:
+    """Pods of an embedded pool that run jobs, each for one user at a time."""
+
+    count: int = 2
+    """Pods, 0 to 1000."""
+    cores: int = 2
+    """Cores that each offers to jobs."""
+    cores_request: float = 0.5
+    """Cores kept for the pod; not above cores."""
+    memory: str = "4Gi"
+    """Memory that each offers to jobs, kept for the pod and, with a little more for HTCondor, at most."""
+    scratch: str = "10Gi"
+    """Disk for jobs' files."""
+    drain_seconds: int = 60
+    """Seconds a job may take to end when its pod is taken away, 0 to 3600."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CondorWorker:
+    """Size of each Dask worker of CoffeaCasaCluster, unless a user asks for another."""
+
+    cores: int = 1
+    """Cores, which is also the number of threads."""
+    memory: str = "2Gi"
+    """Memory; not above pool.nodes.memory."""
+    disk: str = "1Gi"
+    """Disk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """HTCondor for CoffeaCasaCluster and condor_submit."""
+
+    mode: Literal["embedded", "flock", "remote"]
+    """Whose pool: one in the facility's namespace, or a site's, reached from an access point here (flock) or
+    by submission to the site's own (remote). This release has embedded."""
+    trust_domain: str
+    """HTCondor's TRUST_DOMAIN: who says who somebody is, which tokens name as their issuer."""
+    uid_domain: str
+    """HTCondor's UID_DOMAIN: what stands behind the @ of users' names; another one than trustDomain."""
+    signing_key: str | None = None
+    """Never to be set: a pool's key makes whoever holds it everybody in that pool."""
+    token_lifetime: int = 21600
+    """Seconds a user's IDTOKEN lives, 300 to 86400; sessions get a new one long before."""
+    jobs_per_user: int = 200
+    """Jobs that one user may have in the queue, 1 to 10000."""
+    queue_size: str = "5Gi"
+    """Size of the volume of the queue and of the files that jobs bring and leave."""
+    nodes: ExecuteNodes = ExecuteNodes()
+    """What runs jobs."""
+    worker: CondorWorker = CondorWorker()
+    """Size of each Dask worker."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Network:
     """What the NetworkPolicies need to know of the cluster."""
 
@@ -308,5 +363,7 @@ class Settings:
     """What a user's session shows to caches and other servers: a data token and two certificates."""
     xcache: XCache | None = None
     """A cache of remote data; none means sessions read from the origin themselves."""
+    pool: Pool | None = None
+    """HTCondor; none means Dask in Kubernetes alone."""
     network: Network = Network()
     """What the NetworkPolicies need to know of the cluster."""

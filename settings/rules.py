@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from images.table import IMAGES
 from settings.errors import Problem
-from settings.model import Profile, Settings, TokenIssuer, WorkerSize, XCache
+from settings.model import Pool, Profile, Settings, TokenIssuer, WorkerSize, XCache
 from settings.quantity import bytes_of
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -60,6 +60,7 @@ def check(settings: Settings, raw: Mapping[str, object], *, has_secret: bool) ->
         *dask_router(settings),
         *credentials(settings),
         *xcache(settings),
+        *pool(settings),
         *network(settings),
     ]
 
@@ -577,6 +578,69 @@ def _upstream(cache: XCache) -> Problems:
             f"{cache.upstream_secret!r} is no name of a Secret",
             "write one of `kubectl get secrets`",
         )
+
+
+def pool(settings: Settings) -> Problems:
+    value = settings.pool
+    if value is None:
+        return
+    if value.signing_key is not None:
+        yield Problem(
+            "pool.signingKey",
+            "would put a pool's key here, with which this facility is everybody there: its users, and root",
+            "take it out; an embedded pool makes its own key, flock needs one token of the site's for READ, "
+            "ADVERTISE_MASTER and ADVERTISE_SCHEDD, remote needs tokens of the users' own",
+        )
+    if value.mode != "embedded":
+        yield Problem("pool.mode", f"{value.mode} is not there yet", "write embedded")
+    yield from _pool_domains(value)
+    yield from _between("pool.tokenLifetime", value.token_lifetime, 300, 86400, "seconds")
+    yield from _between("pool.jobsPerUser", value.jobs_per_user, 1, 10000, "jobs")
+    yield from _size_between("pool.queueSize", value.queue_size, "1Gi", "1048576Gi")
+    yield from _nodes(value)
+
+
+def _pool_domains(value: Pool) -> Problems:
+    for key, domain in (("trustDomain", value.trust_domain), ("uidDomain", value.uid_domain)):
+        if not OBJECT_NAME.fullmatch(domain):
+            yield Problem(f"pool.{key}", f"{domain!r} is no domain", "write a name such as pool.example.org")
+    if value.trust_domain == value.uid_domain:
+        # An execute node is execute@TRUST_DOMAIN, and a user may be called so.
+        yield Problem(
+            "pool.uidDomain",
+            "is pool.trustDomain",
+            "write another one, such as users.DOMAIN, for users' names",
+        )
+
+
+def _nodes(value: Pool) -> Problems:
+    nodes, worker = value.nodes, value.worker
+    yield from _between("pool.nodes.count", nodes.count, 0, 1000, "pods")
+    yield from _between("pool.nodes.cores", nodes.cores, 1, 1024, "cores")
+    yield from _between("pool.nodes.coresRequest", nodes.cores_request, 0.01, 1024, "cores")
+    yield from _at_most(
+        "pool.nodes.coresRequest",
+        nodes.cores_request,
+        nodes.cores,
+        str(nodes.cores_request),
+        "pool.nodes.cores",
+    )
+    yield from _between("pool.nodes.drainSeconds", nodes.drain_seconds, 0, 3600, "seconds")
+    yield from _between("pool.worker.cores", worker.cores, 1, 1024, "cores")
+    yield from _at_most("pool.worker.cores", worker.cores, nodes.cores, str(worker.cores), "pool.nodes.cores")
+    sizes = [
+        *_size_between("pool.nodes.memory", nodes.memory, "512Mi", "16384Gi"),
+        *_size_between("pool.nodes.scratch", nodes.scratch, "1Gi", "1048576Gi"),
+        *_size_between("pool.worker.memory", worker.memory, "256Mi", "16384Gi"),
+        *_size_between("pool.worker.disk", worker.disk, "64Mi", "1048576Gi"),
+    ]
+    yield from sizes
+    if sizes:
+        return
+    for key, most in (("memory", nodes.memory), ("disk", nodes.scratch)):
+        size: str = getattr(worker, key)
+        if bytes_of(size) > bytes_of(most):
+            yield Problem(f"pool.worker.{key}", f"{size!r} is more than a node has", f"write at most {most}")
 
 
 def network(settings: Settings) -> Problems:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.credentials.authority import Authority, host_pair, user_pair
+from services.credentials.idtoken import PoolKey, id_token
 from services.credentials.keys import SigningKey
 from services.credentials.person import Person
 from services.credentials.settings import IssuerSettings
@@ -34,6 +35,8 @@ class Mint:
     settings: IssuerSettings
     authority: Authority = field(repr=False)
     signing: SigningKey = field(repr=False)
+    pool_key: PoolKey | None = field(default=None, repr=False)
+    """Of the pool in the settings."""
 
     def bundle(self, person: Person, now: int) -> Bundle:
         """Return new credentials for a user from ``now`` (seconds since 1970) on.
@@ -45,7 +48,7 @@ class Mint:
         host = host_pair(self.authority, person, settings.sessions, life, now)
         user = user_pair(self.authority, person, settings.issuer, life, now)
         token = data_token(self.signing, person, settings, now)
-        return Bundle(
+        bundle = Bundle(
             files={
                 "ca.pem": self.authority.pem,
                 "hostcert.pem": host.pem,
@@ -61,4 +64,15 @@ class Mint:
                 "serials": {"hostcert.pem": host.serial, "usercert.pem": user.serial},
                 "token": {"jti": token.jti, "kid": token.kid, "scope": token.scope},
             },
+        )
+        return self._with_id_token(bundle, person, now)
+
+    def _with_id_token(self, bundle: Bundle, person: Person, now: int) -> Bundle:
+        if self.settings.pool is None or self.pool_key is None:
+            return bundle
+        token = id_token(self.pool_key, person, self.settings.pool, now)
+        return Bundle(
+            files={**bundle.files, "condor_token": token.text},
+            expires={**bundle.expires, "condor_token": token.expires},
+            facts={**bundle.facts, "condor_token": {"jti": token.jti, "sub": token.subject}},
         )

@@ -20,6 +20,7 @@ from services.credentials import api, discovery, tls
 from services.credentials.authority import Authority
 from services.credentials.bundle import Mint
 from services.credentials.gate import Gate
+from services.credentials.idtoken import PoolKey
 from services.credentials.keys import SigningKey, load_public, thumbprint
 from services.credentials.settings import Places, SettingsError, load, read
 
@@ -47,6 +48,7 @@ def applications(places: Places, executor: ThreadPoolExecutor) -> tuple[web.Appl
     try:
         authority = Authority.load(read(places.settings / "ca.pem"), read(places.keys / "ca.key"))
         signing = SigningKey.load(read(places.keys / "signing.key"))
+        pool_key = PoolKey.load(read(places.keys / "pool.key")) if settings.pool else None
         published = [load_public(read(file)) for file in sorted(places.settings.glob("published-*.pem"))]
     except (TypeError, ValueError) as error:
         raise SettingsError(f"keys: {error}") from error
@@ -54,7 +56,7 @@ def applications(places: Places, executor: ThreadPoolExecutor) -> tuple[web.Appl
         raise SettingsError("keys: the signing key is not published, so nobody could check its tokens")
     gate = Gate(rate=RATE, burst=BURST, at_once=AT_ONCE)
     return (
-        api.application(Mint(settings, authority, signing), gate, executor),
+        api.application(Mint(settings, authority, signing, pool_key), gate, executor),
         discovery.application(settings.issuer, published),
     )
 

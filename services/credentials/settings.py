@@ -18,6 +18,18 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pool:
+    """The facility's HTCondor, as far as its tokens tell of it."""
+
+    trust_domain: str
+    """Tokens' ``iss``."""
+    uid_domain: str
+    """What stands behind the @ of users' names."""
+    token_lifetime: int
+    """Seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class IssuerSettings:
     """settings.json; ``components/credentials.py`` writes it."""
 
@@ -33,16 +45,25 @@ class IssuerSettings:
     """Whom tokens are for: the caches, by the names they have in their own configuration."""
     data_scopes: tuple[str, ...]
     """What tokens allow; ``{slug}`` stands for the user's label."""
+    pool: Pool | None
+    """None where the facility has no HTCondor of its own."""
 
 
 def parse(raw: Mapping[str, Any]) -> IssuerSettings:
     """Turn the content of settings.json into IssuerSettings. Raises SettingsError for a wrong set of keys."""
-    names = {_camel(field.name): field.name for field in fields(IssuerSettings)}
+    values = _values(IssuerSettings, raw)
+    values |= {name: tuple(values[name]) for name in ("sessions", "audience", "data_scopes")}
+    if values["pool"] is not None:
+        values["pool"] = Pool(**_values(Pool, values["pool"]))
+    return IssuerSettings(**values)
+
+
+def _values(kind: type[IssuerSettings | Pool], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of one object by the names of its fields."""
+    names = {_camel(field.name): field.name for field in fields(kind)}
     if wrong := names.keys() ^ raw.keys():
         raise SettingsError(f"settings.json: missing or unknown: {', '.join(sorted(wrong))}")
-    values: dict[str, Any] = {names[key]: value for key, value in raw.items()}
-    values |= {name: tuple(values[name]) for name in ("sessions", "audience", "data_scopes")}
-    return IssuerSettings(**values)
+    return {names[key]: value for key, value in raw.items()}
 
 
 def _camel(name: str) -> str:
@@ -57,7 +78,7 @@ class Places:
     settings: Path
     """settings.json, ca.pem, and published-*.pem: public keys that tokens may be checked with."""
     keys: Path
-    """ca.key and signing.key."""
+    """ca.key and signing.key; pool.key where the settings have a pool."""
     tls: Path
     """The server's own tls.crt and tls.key."""
 

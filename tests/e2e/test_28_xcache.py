@@ -49,6 +49,9 @@ def scale_origin(replicas: int) -> None:
     kubectl("rollout", "status", "deployment/origin", "--namespace=origin", "--timeout=120s")
     listed = ("get", "pods", "--namespace=origin", "--output=name")
     wait_for("the origin's pods", lambda: len(kubectl(*listed).stdout.split()) == replicas, 90)
+    if replicas:
+        # The node learns the way to a pod a moment after it is ready.
+        wait_for("the way to the origin", lambda: reaches(CACHE, origin.HOST, 1094), 60)
 
 
 @pytest.fixture
@@ -219,7 +222,6 @@ def test_an_origin_that_came_back_is_read_again_and_one_that_dies_under_a_reader
         ok, said, seconds = notebook.value(GO_ON, "[status.ok, status.message, seconds]", seconds=600)
     finally:
         scale_origin(1)
-    notebook.run(OPEN)
     assert not ok
     assert said
     figures["error after the origin died under a reader (s)"] = round(seconds)

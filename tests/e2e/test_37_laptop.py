@@ -26,8 +26,7 @@ UNKNOWN = (f"nobody-here.{DOMAIN}", "localhost.example.org", "daskgateway-openda
 """Names that lead nowhere: of the right shape, of another facility, and of the gateway's clusters."""
 START = """
 import logging
-from distributed import LocalCluster
-from distributed.security import Security
+from coffea_casa import CoffeaCasaCluster
 
 heard = []
 class Hear(logging.Handler):
@@ -35,11 +34,8 @@ class Hear(logging.Handler):
         heard.append(record.getMessage())
 
 logging.getLogger("distributed.comm.tcp").addHandler(Hear())
-own = "/etc/cmsaf-secrets/hostcert.pem"
-pairs = {f"tls_{role}_{part}": own for role in ("scheduler", "worker", "client") for part in ("cert", "key")}
-security = Security(tls_ca_file="/etc/cmsaf-secrets/ca.pem", require_encryption=True, **pairs)
-mine = LocalCluster(n_workers=1, threads_per_worker=1, security=security, protocol="tls", host="0.0.0.0",
-                    scheduler_port=8786, dashboard_address="127.0.0.1:0")
+mine = CoffeaCasaCluster()
+mine.scale(1)
 """
 CONNECT = """
 import socket, ssl, sys, time
@@ -76,7 +72,7 @@ class Files:
 
 @pytest.fixture(scope="module")
 def scheduler(notebook: Server) -> Iterator[Server]:
-    """The first user's notebook with a scheduler at port 8786 and a worker."""
+    """The first user's notebook with a cluster on HTCondor, whose scheduler is at port 8786."""
     notebook.run(START)
     yield notebook
     notebook.run("mine.close()")

@@ -41,6 +41,21 @@ INTENDED: Flows = {
     ("session", "xcache"): {1094},
     ("dask-scheduler", "xcache"): {1094},
     ("dask-worker", "xcache"): {1094},
+    # HTCondor: everybody asks the manager who is there, and what runs talks with who sent it.
+    ("session", "condor-manager"): {9618},
+    ("session", "condor-schedd"): {9618},
+    ("condor-manager", "condor-schedd"): {9618},
+    ("condor-schedd", "condor-manager"): {9618},
+    ("condor-schedd", "condor-execute"): {9618},
+    ("condor-execute", "condor-manager"): {9618},
+    ("condor-execute", "condor-schedd"): {9618},
+    ("condor-execute", "xcache"): {1094},
+    # Dask on it. Of workers' ports the first stands for all.
+    ("session", "condor-execute"): {10000},
+    ("condor-execute", "condor-execute"): {10000},
+    ("condor-execute", "session"): {8786},
+    # Is the scheduler of these workers still there?
+    ("condor-schedd", "session"): {8786},
 }
 AUTHORISED: Flows = {
     ("session", "xcache-redirector"): {1094},
@@ -131,6 +146,19 @@ def test_a_flow_open_on_one_side_is_noticed(opendata: Recorded, policy: str) -> 
         ("credentials", "hub", 8081),
         ("credentials", "session", 8888),
         ("dask-gateway-api", "session", 8888),
+        ("condor-execute", "session", 8888),
+        ("condor-execute", "hub", 8081),
+        ("condor-execute", "credentials", 8443),
+        ("condor-execute", "condor-execute", 9618),
+        ("condor-execute", "dask-scheduler", 8786),
+        ("condor-schedd", "session", 8888),
+        ("condor-schedd", "credentials", 8443),
+        ("condor-manager", "condor-execute", 9618),
+        ("condor-manager", "session", 8786),
+        ("session", "condor-execute", 9618),
+        ("session", "session", 8786),
+        ("dask-worker", "condor-manager", 9618),
+        ("dask-worker", "condor-execute", 10000),
     ],
 )
 def test_unwanted_connections_are_refused(
@@ -181,7 +209,7 @@ def test_users_code_and_the_cache_reach_the_internet_and_no_other_server_does(
     recorded: Recorded, rules: network.Policies, namespace: str
 ) -> None:
     for component in network.components(recorded.objects):
-        users = component in ("session", "dask-scheduler", "dask-worker", "xcache")
+        users = component in ("session", "dask-scheduler", "dask-worker", "condor-execute", "xcache")
         for goal in (INTERNET, INTERNET_6):
             assert allowed(rules, pod(component, namespace), goal, 1094) == users, component
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import jwt
+import pulumi
 import pytest
 
 from components.base import Facility
@@ -17,14 +20,16 @@ from components.credentials import (
     DISCOVERY_PORT,
     CredentialIssuer,
     CredentialIssuerArgs,
+    PoolTokens,
     generations,
     issuer_settings,
     session_domains,
 )
 from local.plugins.resource import Properties
 from services.credentials import server
+from services.credentials.idtoken import PoolKey
 from services.credentials.keys import SigningKey, load_public, thumbprint
-from services.credentials.settings import Places, parse
+from services.credentials.settings import Places, SettingsError, parse
 from settings import Credentials, Images
 from tests.realmocks import run
 from tests.unit.credentials.ca import Ca, Leaf
@@ -35,7 +40,18 @@ URL = "https://hub.example.org"
 CACHE = "https://xcache.opendata.svc.cluster.local:1094"
 
 
-def arguments(ca: CertificateAuthority, **settings: Any) -> CredentialIssuerArgs:
+def pool_tokens() -> PoolTokens:
+    return PoolTokens(
+        trust_domain="pool.example.org",
+        uid_domain="users.example.org",
+        lifetime=900,
+        key=pulumi.Output.secret("0123456789abcdef" * 4),
+    )
+
+
+def arguments(
+    ca: CertificateAuthority, pool: Callable[[], PoolTokens] | None = None, **settings: Any
+) -> CredentialIssuerArgs:
     return CredentialIssuerArgs(
         facility=FACILITY,
         settings=Credentials(**settings),
@@ -44,6 +60,7 @@ def arguments(ca: CertificateAuthority, **settings: Any) -> CredentialIssuerArgs
         ca_certificate=ca.certificate,
         ca_key=ca.key,
         certificate=ca.servers["credentials"],
+        pool=pool() if pool else None,
     )
 
 
@@ -132,6 +149,36 @@ async def test_the_hubs_certificate_gets_a_bundle_from_the_deployed_service(tmp_
     assert answer.status == 200
     assert answer.json["expires"]["access_token"] > time.time() + 21000
     assert {key["kid"] for key in keys} == set(published(resources).values())
+
+
+async def test_with_a_pool_bundles_have_its_token_signed_with_the_pools_key(tmp_path: Path) -> None:
+    resources = made(pool=pool_tokens)
+    places = deploy(resources, tmp_path)
+    assert "pool.key" in resources["credentials-keys"]["stringData"]
+    assert "0123456789abcdef" not in json.dumps(resources["credentials-config"])
+    async with server.serving(places, server.Addresses("127.0.0.1", 0, 0)) as addresses:
+        leaf = Leaf(
+            resources["ca-hub-client-key"]["privateKeyPemPkcs8"],
+            resources["ca-hub-client-certificate"]["certPem"] + resources["ca-certificate"]["certPem"],
+        )
+        answer = await Caller(addresses, FacilityCa(resources), tmp_path / "hub", leaf).bundle()
+    key = PoolKey.load(b"0123456789abcdef" * 4).key
+    claims = jwt.decode(answer.json["files"]["condor_token"], key, algorithms=["HS256"])
+    assert (claims["iss"], claims["sub"].partition("@")[2]) == ("pool.example.org", "users.example.org")
+    assert answer.json["expires"]["condor_token"] == claims["exp"] == claims["iat"] + 900
+
+
+def test_without_a_pool_there_is_no_key_of_one() -> None:
+    resources = made()
+    assert "pool.key" not in resources["credentials-keys"]["stringData"]
+    assert json.loads(resources["credentials-config"]["data"]["settings.json"])["pool"] is None
+
+
+def test_a_pool_without_its_key_keeps_the_service_from_starting(tmp_path: Path) -> None:
+    places = deploy(made(pool=pool_tokens), tmp_path)
+    (places.keys / "pool.key").unlink()
+    with ThreadPoolExecutor(1) as executor, pytest.raises(SettingsError, match=r"pool\.key"):
+        server.applications(places, executor)
 
 
 class FacilityCa(Ca):

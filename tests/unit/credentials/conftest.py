@@ -20,6 +20,7 @@ SETTINGS = IssuerSettings(
     certificate_lifetime=604800,
     audience=(CACHE,),
     data_scopes=("storage.read:/",),
+    pool=None,
 )
 ADA = Person(user="ada@example.org", slug="ada-example-org---8b1d2c3e")
 

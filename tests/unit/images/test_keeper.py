@@ -120,6 +120,24 @@ def test_a_file_that_is_no_longer_in_the_secret_goes(
     assert keeper.poll() is None
 
 
+def test_htcondors_token_has_a_copy_in_a_directory_of_its_own_that_follows(
+    source: Path, target: Path, keeper: subprocess.Popen[str]
+) -> None:
+    publish(source, "first", FILES | {"condor_token": "one"})
+    wait((target / "ca-bundle.pem").is_file)
+    alone = target / "tokens.d"
+    assert alone.stat().st_mode & 0o777 == 0o700
+    assert [file.name for file in alone.iterdir()] == ["condor_token"]
+    assert (alone / "condor_token").stat().st_mode & 0o777 == 0o600
+    assert (target / "condor_token").read_text() == "one"
+    publish(source, "second", FILES | {"condor_token": "two"})
+    wait(lambda: is_text(alone / "condor_token", "two"))
+    publish(source, "third", FILES)
+    wait(lambda: not list(alone.iterdir()))
+    assert not (target / "condor_token").exists()
+    assert keeper.poll() is None
+
+
 def test_a_secret_without_a_ca_is_waited_out_and_nothing_of_it_is_shown(
     source: Path, target: Path, keeper: subprocess.Popen[str]
 ) -> None:
