@@ -6,7 +6,7 @@ VENV := .venv/bin
 export CONTEXT REGISTRY
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean clean-cache status password pulumi images venv test e2e bench lint render snapshots generated locks
+.PHONY: help up down clean clean-cache status password pulumi images venv policy-venv previews test e2e bench lint render snapshots generated locks
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ images: ## build the images (REGISTRY=host/path: and push them there)
 venv: ## the Python environment of tests and linters, as .venv
 	@$(PYTHON) -m local.venv
 
+policy-venv: ## the Python environment of the policy pack, as .venv-policy
+	@$(PYTHON) -m local.venv policy
+
 test: venv ## unit and stack tests
 	$(VENV)/python -m pytest tests/unit tests/stacks
 
@@ -47,10 +50,11 @@ e2e: ## bring the facility up and run the end-to-end tests
 bench: ## measure the running one-machine facility (docs/performance.md)
 	@$(LOCAL) bench
 
-lint: venv ## ruff and pyright
+lint: venv ## ruff, pyright, and actionlint where Go is
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/pyright --pythonpath $(VENV)/python
+	@$(PYTHON) -m local.actionlint
 
 render: venv ## the manifests of STACK=name as YAML, without an engine
 	$(VENV)/python -m tools.render $(STACK)
@@ -58,9 +62,12 @@ render: venv ## the manifests of STACK=name as YAML, without an engine
 snapshots: venv ## rewrite the snapshots of tests/stacks
 	$(VENV)/python -m pytest tests/stacks --update-snapshots
 
-generated: venv ## rewrite what is generated from settings/
+generated: venv ## rewrite what is generated from settings/ and from kept previews
 	$(VENV)/python -m tools.generate
 
+previews: venv ## record the previews that reviews are tested with (needs the engine)
+	$(VENV)/python -m tests.engine.previews.recorder
+
 locks: ## rewrite requirements/*.txt (needs uv)
-	cd requirements && for name in dev hub gateway credentials cache-metrics session; do \
+	cd requirements && for name in dev hub gateway credentials cache-metrics session policy; do \
 	  uv pip compile --quiet --generate-hashes --no-emit-index-url --universal $$name.in -o $$name.txt; done

@@ -65,6 +65,7 @@ MODULE: Mapping[str, Module] = {
             f"{_KUBERNETES}.gitMinor": "34",
         }
     ),
+    "actionlint": Module(stamps={"github.com/rhysd/actionlint.version": "1.7.12"}),
     "coredns": PLAIN,
     "kube-router": PLAIN,
     "local-path-provisioner": PLAIN,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import config, engine, origin, venv
+from local import config, engine, origin, policy_pack, venv
 from local.paths import ROOT, log, private_directory, state
 from local.shell import StepError, answer, run
 
@@ -50,8 +50,8 @@ def overrides(site: Site) -> dict[str, object]:
     return {"config": told}
 
 
-def environment(site: Site) -> dict[str, str]:
-    """Return the engine's environment."""
+def environment(site: Site, *, policed: bool = False) -> dict[str, str]:
+    """Return the engine's environment; ``policed`` where it is to find the policy pack's starter."""
     more = {
         "PULUMI_BACKEND_URL": f"file://{site.directory}/backend?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(site.passphrase),
@@ -60,7 +60,8 @@ def environment(site: Site) -> dict[str, str]:
     if not site.context:
         more["KUBECONFIG"] = str(state() / "kubeconfig")
     # The language host built here takes the python3 that comes first.
-    return engine.environment(more, first=[venv.directory() / "bin"])
+    watching = policy_pack.path() if policed else []
+    return engine.environment(more, first=[*watching, venv.directory() / "bin"])
 
 
 def make_passphrase(site: Site) -> None:
@@ -137,12 +138,13 @@ def pulumi(site: Site, arguments: Sequence[str]) -> int:
     """Run any engine command on the stack, on the caller's terminal; return its status."""
     project = write_settings(site)
     unlock(site)
+    arguments = policy_pack.resolved(arguments)
     named = any(word in ("-s", "--stack") or word.startswith("--stack=") for word in arguments)
     # Commands that know no stack (version, plugin) get none.
     knows = arguments[:1] and arguments[0] in KNOW_STACKS and not named
     return subprocess.run(
         ["pulumi", *arguments, *(["--stack", STACK] if knows else [])],
-        env={**os.environ, **environment(site)},
+        env={**os.environ, **environment(site, policed="--policy-pack" in arguments)},
         cwd=project,
     ).returncode
 

@@ -1,4 +1,4 @@
-"""Writes what is made from settings/: ``python -m tools.generate [--check]``."""
+"""Writes what is made from settings/ and from the kept previews: ``python -m tools.generate [--check]``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from review.comment import comment
+from review.preview import read
 from settings import schema
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,9 +28,24 @@ def project_file() -> str:
     )
 
 
+EXAMPLE_LIMIT = 12_000
+"""Bytes of an example, so that the longest show how a comment is cut."""
+
+
+def examples() -> dict[Path, str]:
+    """Return a comment for every kept preview."""
+    return {
+        ROOT / "docs" / "examples" / f"{file.stem}.md": comment(
+            "atlas" if file.stem == "secret" else "opendata", read(file.read_text()), limit=EXAMPLE_LIMIT
+        )
+        for file in sorted((ROOT / "tests" / "previews").glob("*.json"))
+    }
+
+
 def files() -> dict[Path, str]:
     """Return every generated file with what should be in it."""
     return {
+        **examples(),
         ROOT / "schema" / "stack.schema.json": json.dumps(schema.stack_schema(), indent=2) + "\n",
         ROOT / "docs" / "settings.md": schema.document(),
         ROOT / "Pulumi.yaml": project_file(),

@@ -2,82 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from tests.stacks.checks.pods import Pod, pods
-from tools.recording import Json, Resource
+from policy import pods as policy_pods
+from policy import rights
+from policy.subject import Rule, Subject
+from tests.stacks.checks.pods import pods
+from tools.recording import Resource, plain
 
-ALLOWED_VOLUMES = {
-    "configMap",
-    "secret",
-    "projected",
-    "emptyDir",
-    "persistentVolumeClaim",
-    "downwardAPI",
-    "ephemeral",
-}
+Check = Callable[[Sequence[Resource]], list[str]]
 
 
-def _insecure_container(container: Json, pod: Json) -> list[str]:
-    context = container.get("securityContext", {})
-    seccomp = context.get("seccompProfile") or pod.get("seccompProfile") or {}
-    rules = {
-        "allowPrivilegeEscalation is not false": context.get("allowPrivilegeEscalation") is False,
-        "does not drop ALL capabilities": context.get("capabilities", {}).get("drop") == ["ALL"],
-        "adds capabilities": not context.get("capabilities", {}).get("add"),
-        "is privileged": not context.get("privileged"),
-        "may run as root": context.get("runAsNonRoot", pod.get("runAsNonRoot")) is True,
-        "runs as user 0": context.get("runAsUser", pod.get("runAsUser")) != 0,
-        "has no seccomp profile": seccomp.get("type") in ("RuntimeDefault", "Localhost"),
-        "can write to its root file system": context.get("readOnlyRootFilesystem") is True,
-        "takes a port of the node": not any("hostPort" in port for port in container.get("ports", [])),
-    }
-    return [rule for rule, kept in rules.items() if not kept]
+def every(rule: Rule) -> Check:
+    """Return a rule of the policy as a check of a whole stack."""
+
+    def check(resources: Sequence[Resource]) -> list[str]:
+        return [
+            f"{resource.kind}/{resource.metadata_name}: {problem}"
+            for resource in resources
+            for problem in rule(subject(resource))
+        ]
+
+    return check
 
 
-def insecure(resources: Sequence[Resource]) -> list[str]:
-    """Return breaches of Pod Security "restricted", and root file systems that can be written to."""
-    problems: list[str] = []
-    for pod in pods(resources):
-        for container in pod.containers:
-            found = _insecure_container(container, pod.spec.get("securityContext", {}))
-            problems += [f"{pod.owner}: container {container['name']} {problem}" for problem in found]
-        for field in ("hostNetwork", "hostPID", "hostIPC"):
-            if pod.spec.get(field):
-                problems.append(f"{pod.owner} has {field}")
-        for volume in pod.spec.get("volumes", []):
-            if kinds := set(volume) - {"name"} - ALLOWED_VOLUMES:
-                problems.append(f"{pod.owner}: volume {volume['name']} is of kind {', '.join(sorted(kinds))}")
-    return problems
+def subject(resource: Resource) -> Subject:
+    """Return a recorded resource as the policy sees it."""
+    properties = plain(resource.inputs)
+    # The tests spoil kinds, too; Pulumi's type goes with the kind.
+    type_ = f"{resource.type.rpartition(':')[0]}:{resource.kind}" if resource.kind else resource.type
+    return Subject(type=type_, name=resource.name, properties=properties, protected=resource.protect)
 
 
-def unbounded(resources: Sequence[Resource]) -> list[str]:
-    """Return containers without requests or without a memory limit."""
-    problems: list[str] = []
-    for pod in pods(resources):
-        for container in pod.containers:
-            asked = container.get("resources", {})
-            for kind, name in (("requests", "cpu"), ("requests", "memory"), ("limits", "memory")):
-                if name not in asked.get(kind, {}):
-                    problems.append(f"{pod.owner}: container {container['name']} has no {kind}.{name}")
-    return problems
-
-
-def _pinned(image: str) -> bool:
-    if "@sha256:" in image:
-        return True
-    _, colon, tag = image.rsplit("/", 1)[-1].partition(":")
-    return bool(colon) and tag not in ("", "latest")
-
-
-def unpinned(pods_: Sequence[Pod]) -> list[str]:
-    """Return images that may be another one tomorrow."""
-    return [
-        f"{pod.owner}: image {container['image']} has no fixed tag"
-        for pod in pods_
-        for container in pod.containers
-        if not _pinned(container["image"])
-    ]
+insecure = every(policy_pods.insecure)
+unbounded = every(policy_pods.unbounded)
+unpinned = every(policy_pods.floating)
+excessive_rights = every(lambda given: rights.of_the_whole_cluster(given) + rights.excessive(given))
 
 
 def unprobed(resources: Sequence[Resource]) -> list[str]:
@@ -113,30 +73,4 @@ def needless_tokens(resources: Sequence[Resource], reasons: Mapping[str, str]) -
         if resource.kind == "ServiceAccount"
         and resource.manifest.get("automountServiceAccountToken") is not False
     ]
-    return problems
-
-
-POWERFUL = {"secrets", "pods/exec", "pods/attach", "roles", "rolebindings", "serviceaccounts/token", "*"}
-READING = {"get", "list", "watch"}
-
-
-def excessive_rights(resources: Sequence[Resource]) -> list[str]:
-    """Return cluster-wide rights, wildcards, rights over rights, and the listing of secrets."""
-    problems: list[str] = []
-    for resource in resources:
-        name = f"{resource.kind} {resource.metadata_name}"
-        if resource.kind in ("ClusterRole", "ClusterRoleBinding"):
-            problems.append(f"{name}: rights in the whole cluster")
-        for rule in resource.manifest.get("rules", []) if resource.kind in ("Role", "ClusterRole") else []:
-            groups, verbs, kinds = (
-                rule.get("apiGroups", []),
-                set(rule["verbs"]),
-                set(rule.get("resources", [])),
-            )
-            if "*" in {*groups, *verbs, *kinds}:
-                problems.append(f"{name}: a wildcard")
-            if kinds & (POWERFUL - {"secrets"}) or verbs & {"escalate", "bind", "impersonate"}:
-                problems.append(f"{name}: rights that give more rights ({', '.join(sorted(kinds))})")
-            if "secrets" in kinds and verbs & {"list", "watch"}:
-                problems.append(f"{name}: reads every secret of the namespace")
     return problems

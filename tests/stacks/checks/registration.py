@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from policy.protection import irreplaceable, missing
+from tests.stacks.checks.hardening import subject
 from tests.stacks.checks.pods import COMPONENT, WORKLOADS
 from tools.recording import STACK_TYPE, Recorded, Resource
 
@@ -93,21 +95,10 @@ def unlabelled(resources: Sequence[Resource], namespace: str) -> list[str]:
     return problems
 
 
-def irreplaceable(resource: Resource) -> bool:
-    """Tell whether a resource is identity or data: what deletes it, a user would miss."""
-    if resource.type.startswith("random:"):
-        # A user's password goes with the user, without anybody having to unprotect it first.
-        return not resource.name.startswith("identity-password-")
-    if resource.type.startswith("tls:"):
-        # The first generation; of a later one, the last key is let go.
-        return resource.name in ("ca-key", "ca-certificate", "credentials-signing-key-1")
-    return resource.kind == "Namespace" or resource.metadata_name == "hub-db"
-
-
 def unprotected(resources: Sequence[Resource]) -> list[str]:
     """Return identity and data that a careless change could delete."""
-    wanted = [resource for resource in resources if irreplaceable(resource)]
-    problems = [f"{_label(resource)} is not protected" for resource in wanted if not resource.protect]
+    wanted = [resource for resource in resources if irreplaceable(subject(resource))]
+    problems = [f"{_label(one)} {problem}" for one in wanted for problem in missing(subject(one))]
     kinds = {resource.kind or resource.type.split(":")[0] for resource in wanted}
     for kind in ("Namespace", "PersistentVolumeClaim", "random", "tls"):
         if kind not in kinds:

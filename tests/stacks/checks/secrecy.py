@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from policy.secrecy import looks_secret
 from tests.stacks.checks.references import texts
 from tools.recording import Json, Recorded, Resource, Secret, plain
-
-_PRIVATE_KEY = re.compile(r"BEGIN [A-Z ]*PRIVATE KEY")
 
 
 def _marked(value: Any, path: str) -> Iterator[str]:
@@ -37,7 +35,7 @@ def _open_part(resource: Resource) -> Json:
 def _holds_secret(value: Any, secrets: frozenset[str]) -> bool:
     encoded = {base64.b64encode(secret.encode()).decode() for secret in secrets}
     return any(
-        _PRIVATE_KEY.search(text) or any(secret in text for secret in secrets | encoded)
+        looks_secret(text) or any(secret in text for secret in secrets | encoded)
         for text in texts(plain(value))
     )
 
