@@ -13,7 +13,7 @@ from playwright.sync_api import Browser
 
 from tests.e2e import facility as operator
 from tests.e2e.changes import changed
-from tests.e2e.facility import execute, kubectl, pod_name, wait_for
+from tests.e2e.facility import execute, kubectl, pod_name, rollout, wait_for
 from tests.e2e.person import Person, meet
 from tests.e2e.server import Server
 
@@ -29,7 +29,7 @@ PROFILE = {
     "memoryRequest": "256Mi",
 }
 POOL = {
-    "nodes": {"count": 10, "cores": 2, "coresRequest": 0.01, "memory": "768Mi", "scratch": "2Gi"},
+    "nodes": {"count": 2, "cores": 2, "coresRequest": 0.01, "memory": "768Mi", "scratch": "2Gi"},
     "worker": {"cores": 1, "memory": "384Mi", "disk": "256Mi"},
 }
 TOOLS = """
@@ -77,6 +77,12 @@ def work(person: Person) -> Member:
     return Member(person, server, seconds)
 
 
+def nodes(count: int) -> None:
+    """Have so many execute nodes."""
+    kubectl("scale", "deployment/condor-execute", f"--replicas={count}")
+    rollout("condor-execute")
+
+
 @pytest.fixture(scope="module")
 def crowd(chromium: Browser, figures: dict[str, Any]) -> Iterator[list[Member]]:
     """All ten with their two workers."""
@@ -86,6 +92,8 @@ def crowd(chromium: Browser, figures: dict[str, Any]) -> Iterator[list[Member]]:
         session={"profiles": [PROFILE]},
         pool=POOL,
     ):
+        # Kubernetes would make the eight more of the old size first, which have no room here.
+        nodes(len(USERS))
         facility = operator.facility()
         people = [meet(chromium, facility, user) for user in USERS]
         start = time.monotonic()
@@ -99,6 +107,7 @@ def crowd(chromium: Browser, figures: dict[str, Any]) -> Iterator[list[Member]]:
         for person in people:
             person.account.stop_server()
             person.page.context.close()
+        nodes(2)
 
 
 def test_each_has_its_own_two_jobs_and_workers(crowd: list[Member]) -> None:
