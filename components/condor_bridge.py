@@ -248,6 +248,7 @@ class CondorBridge(FacilityComponent):
             replace=False,
             replicas=nodes.count,
             surge=False,
+            scaled_by_hand=True,
             # HTCondor's own time for jobs to end, and some to tell of it.
             grace_seconds=nodes.drain_seconds + 30,
         )

@@ -270,6 +270,7 @@ def deployment(
     depends_on: Sequence[pulumi.Resource] = (),
     grace_seconds: int | None = None,
     surge: bool = True,
+    scaled_by_hand: bool = False,
 ) -> k8s.apps.v1.Deployment:
     """Make a component's Deployment.
 
@@ -278,12 +279,14 @@ def deployment(
     the new one starts, for programs that keep state or own a volume. Only pods with
     a ``service_account`` get a token for the Kubernetes API. ``grace_seconds`` is how long
     a pod may take to end. Without ``surge`` half of the pods go before new ones come, for
-    pods that fill their nodes.
+    pods that fill their nodes. One that is ``scaled_by_hand`` is taken back by the next ``up``.
     """
     rolling = None if replace or surge else RollingUpdateDeploymentArgs(max_surge=0, max_unavailable="50%")
+    # Without it `up` stops at whoever else has set a field, `kubectl scale` for one.
+    force = {"pulumi.com/patchForce": "true"} if scaled_by_hand else None
     return k8s.apps.v1.Deployment(
         component,
-        metadata=metadata(owner.facility, component, component),
+        metadata=metadata(owner.facility, component, component, force),
         spec=DeploymentSpecArgs(
             replicas=replicas,
             revision_history_limit=3,

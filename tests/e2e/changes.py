@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import requests
 import yaml
 
-from tests.e2e.facility import OVERRIDES, pulumi
+from tests.e2e.facility import OVERRIDES, facility, pulumi, rollout, wait_for
 
 Settings = Mapping[str, Mapping[str, Any]]
 """Section to the keys in it that are other than in overrides.yaml."""
@@ -30,8 +31,17 @@ def laid_over(sections: Settings) -> Iterator[Path]:
 
 
 def up(overrides: Path = OVERRIDES) -> None:
-    """Bring the facility to a file of settings."""
+    """Bring the facility to a file of settings and wait until its hub answers the world."""
     pulumi("up", "--yes", "--skip-preview", overrides=overrides)
+    rollout("hub")
+    # A ready pod is not yet where its Service leads; what asks the hub fails for that moment.
+    there = facility()
+
+    def answers() -> bool:
+        asked = requests.get(f"{there.url}/hub/api/", verify=str(there.ca_file), timeout=10)
+        return asked.status_code == 200
+
+    wait_for("the hub's answer", answers, 60)
 
 
 @contextmanager

@@ -134,6 +134,9 @@ class Server:
             f"{facility.url.replace('https', 'wss', 1)}{self.path}api/kernels/{self.kernel}/channels",
             headers={"Authorization": f"token {self.account.token}"},
             ssl_options=ssl.create_default_context(cafile=str(facility.ca_file)),
+            # Ten servers at once keep a small machine busy for longer than the usual 20 s.
+            connect_timeout=120,
+            request_timeout=120,
         )
         socket = await websocket_connect(request, max_message_size=2**26)
         message = execute_request(code)
