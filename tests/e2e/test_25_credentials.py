@@ -14,7 +14,7 @@ from tests.e2e.person import Person
 from tests.e2e.server import Account, Server
 
 DIRECTORY, PRIVATE = "/etc/cmsaf-secrets", "/etc/cmsaf-secrets-chown"
-FILES = {"ca.pem", "ca-bundle.pem", "hostcert.pem", "usercert.pem", "access_token"}
+FILES = {"ca.pem", "ca-bundle.pem", "hostcert.pem", "usercert.pem", "access_token", "condor_token"}
 LIFETIME = 300
 """Seconds; overrides.yaml says so."""
 LISTING = """
@@ -57,6 +57,8 @@ def session_secrets() -> dict[str, Any]:
 def test_programs_find_files_that_are_the_users_alone(notebook: Server) -> None:
     for directory in (DIRECTORY, PRIVATE):
         found = notebook.value(LISTING, f"listing('{directory}')")
+        # HTCondor takes every file of its directory for tokens, so its own has one to itself.
+        assert found.pop("tokens.d") == ["drwx--S---", True]
         assert found == {name: ["-rw-------", True] for name in FILES}
     variables = "[os.environ['BEARER_TOKEN_FILE'], os.environ['X509_CERT_FILE']]"
     assert notebook.value("import os", variables) == [f"{PRIVATE}/access_token", f"{DIRECTORY}/ca-bundle.pem"]
