@@ -6,7 +6,7 @@ VENV := .venv/bin
 export CONTEXT REGISTRY
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean clean-cache status password pulumi images venv policy-venv previews test e2e bench lint render snapshots generated locks
+.PHONY: help up down clean clean-cache status password pulumi images venv policy-venv previews test e2e engine bench lint render snapshots generated locks
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test: venv ## unit and stack tests
 
 e2e: ## bring the facility up and run the end-to-end tests
 	@$(LOCAL) e2e
+
+engine: venv ## the policy pack and previews in the real engine, without a cluster
+	$(VENV)/python -m pytest tests/engine/policy tests/engine/previews
 
 bench: ## measure the running one-machine facility (docs/performance.md)
 	@$(LOCAL) bench
