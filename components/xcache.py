@@ -78,11 +78,9 @@ CREDENTIALS: Mapping[str, Mapping[str, str]] = {
 """How XRootD finds the login to an origin, by the setting ``upstream``."""
 
 
-FORGIVING: Mapping[str, str] = {"XRD_STREAMERRORWINDOW": "1"}
-"""Seconds for which an XRootD client takes a server that did not answer for gone, instead of half an
-hour (``DefaultStreamErrorWindow`` in XrdClConstants.hh): one that is back is used again."""
 PATIENCE: Mapping[str, str] = {
-    **FORGIVING,
+    # Not the half hour for which a server that did not answer is taken for gone (DefaultStreamErrorWindow).
+    "XRD_STREAMERRORWINDOW": "1",
     "XRD_CONNECTIONWINDOW": "15",
     "XRD_CONNECTIONRETRY": "1",
     "XRD_REQUESTTIMEOUT": "60",
@@ -156,8 +154,7 @@ class XCache(FacilityComponent):
         self.contribution = SessionContribution(
             name=name,
             # A refused login has its reason in the client's errors, and nowhere else.
-            environment={"XCACHE_HOST": self.host, **FORGIVING}
-            | ({"XRD_LOGLEVEL": "Error"} if self._authorised else {}),
+            environment={"XCACHE_HOST": self.host} | ({"XRD_LOGLEVEL": "Error"} if self._authorised else {}),
             flows=tuple(Flow(server, ports(PORT)) for server in servers),
         )
         self.register_outputs({"host": self.host})

@@ -76,10 +76,7 @@ def test_a_public_cache_has_no_certificate_and_nobodys_login() -> None:
     assert not {"Secret/xcache-tls", "Deployment/xcache-redirector"} & resources.keys()
     assert list(resources["ConfigMap/xcache-config"]["data"]) == ["xcache.cfg"]
     assert cache.verifiers == ()
-    assert cache.contribution.environment == {
-        "XCACHE_HOST": "xcache.af.svc.cluster.local",
-        "XRD_STREAMERRORWINDOW": "1",
-    }
+    assert cache.contribution.environment == {"XCACHE_HOST": "xcache.af.svc.cluster.local"}
 
 
 class TestWithTokens:
