@@ -250,6 +250,22 @@ def test_the_central_managers_restart_heals(workers: Server) -> None:
     workers.run("pool.adapt(minimum=3, maximum=3); client.wait_for_workers(3, timeout=180)", seconds=200)
 
 
+@pytest.mark.parametrize("container", ["schedd", "manager"])
+def test_a_container_that_ends_starts_again_in_its_pod(workers: Server, container: str) -> None:
+    name = pod_name(f"condor-{container}")
+
+    def starts() -> tuple[int, bool]:
+        status = json.loads(kubectl("get", "pod", name, "--output=json").stdout)["status"]
+        (held,) = [one for one in status["containerStatuses"] if one["name"] == container]
+        return held["restartCount"], held["ready"]
+
+    before, _ = starts()
+    # SIGQUIT: HTCondor's fast shut-down.
+    kubectl("exec", name, f"--container={container}", "--", "kill", "-QUIT", "1")
+    wait_for("the container's second start", lambda: starts() == (before + 1, True), 120)
+    wait_for("the queue", lambda: workers.value("", ANSWERS), 90)
+
+
 def test_another_user_neither_removes_nor_changes_a_job(workers: Server, others: Server) -> None:
     job = str(workers.value("", "queue()")[0])
     assert others.value("", "queue()") == []
