@@ -261,7 +261,7 @@ def test_a_container_that_ends_starts_again_in_its_pod(workers: Server, containe
 
     before, _ = starts()
     # SIGQUIT: HTCondor's fast shut-down.
-    kubectl("exec", name, f"--container={container}", "--", "kill", "-QUIT", "1")
+    kubectl("exec", name, f"--container={container}", "--", "sh", "-c", "kill -QUIT 1")
     wait_for("the container's second start", lambda: starts() == (before + 1, True), 120)
     wait_for("the queue", lambda: workers.value("", ANSWERS), 90)
 
