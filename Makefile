@@ -6,7 +6,7 @@ VENV := .venv/bin
 export CONTEXT REGISTRY
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean clean-cache status password pulumi images venv policy-venv previews test e2e engine bench lint render snapshots generated locks
+.PHONY: help up down clean clean-cache status password pulumi shell images venv policy-venv previews test e2e crowd guides engine check health bench lint render new-stack snapshots generated locks
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ password: ## the first user's generated password
 pulumi: ## any engine command on the local stack, such as ARGS="preview --diff"
 	@$(LOCAL) pulumi -- $(ARGS)
 
+shell: ## a shell that finds pulumi, kubectl and the local stack
+	@$(LOCAL) shell
+
 images: ## build the images (REGISTRY=host/path: and push them there)
 	@$(PYTHON) -m local.images $(if $(REGISTRY),push --registry $(REGISTRY),build)
 
@@ -47,8 +50,20 @@ test: venv ## unit and stack tests
 e2e: ## bring the facility up and run the end-to-end tests
 	@$(LOCAL) e2e
 
+crowd: ## ten users at once on the one-machine facility
+	@$(LOCAL) crowd
+
+guides: ## what the guides tell their readers to type, on the one-machine facility; it is deleted and restored
+	@$(LOCAL) guides
+
 engine: venv ## the policy pack and previews in the real engine, without a cluster
 	$(VENV)/python -m pytest tests/engine/policy tests/engine/previews
+
+check: venv ## what can be looked at before an `up` of STACK=name, a line each
+	@$(LOCAL) check $(STACK)
+
+health: venv ## an analysis in the running facility STACK=name, step by step
+	@$(LOCAL) health $(STACK)
 
 bench: ## measure the running one-machine facility (docs/performance.md)
 	@$(LOCAL) bench
@@ -61,6 +76,9 @@ lint: venv ## ruff, pyright, and actionlint where Go is
 
 render: venv ## the manifests of STACK=name as YAML, without an engine
 	$(VENV)/python -m tools.render $(STACK)
+
+new-stack: venv ## the stack file of a new site (ARGS="NAME --url https://...")
+	@$(VENV)/python -m tools.new_stack $(ARGS)
 
 snapshots: venv ## rewrite the snapshots of tests/stacks
 	$(VENV)/python -m pytest tests/stacks --update-snapshots

@@ -10,12 +10,13 @@ from components.ca import CertificateAuthority, CertificateAuthorityArgs
 from components.condor_bridge import CondorBridge, CondorBridgeArgs
 from components.credentials import CredentialIssuer, CredentialIssuerArgs, issuer
 from components.dask_gateway import DaskGateway, DaskGatewayArgs
-from components.dask_router import DaskRouter, DaskRouterArgs
-from components.hub import Hub, HubArgs
+from components.dask_router import DaskRouter, DaskRouterArgs, session_door
+from components.hub import HEALTH_USER, Hub, HubArgs
 from components.identity import Identity, IdentityArgs, external_client
 from components.namespace import Namespace, NamespaceArgs
 from components.network import EXECUTE, SCHEDULER, SESSION, WORKER
 from components.session import SessionContribution
+from components.site_volumes import site_volumes
 from components.xcache import XCache, XCacheArgs, node_names
 from settings.pulumi_config import from_pulumi
 
@@ -36,6 +37,7 @@ inside = pulumi.ResourceOptions(providers=[provider], depends_on=[namespace])
 
 own_identity = settings.identity.issuer is None
 authorised = settings.xcache is not None and settings.xcache.mode == "authorised"
+own_nodes = settings.pool is not None and settings.pool.mode == "embedded"
 servers = {"credentials": True, "identity": own_identity, "xcache": authorised}
 ca = CertificateAuthority(
     "ca",
@@ -67,7 +69,7 @@ if own_identity:
 else:
     client, identity_services = external_client(settings.identity), ()
 
-shared: list[SessionContribution] = []
+shared: list[SessionContribution] = [site_volumes(settings.session.volumes)]
 audience, verifiers = settings.public.url, ()
 if settings.xcache:
     cache = XCache(
@@ -76,7 +78,7 @@ if settings.xcache:
             facility=facility,
             settings=settings.xcache,
             private_cidrs=settings.network.private_cidrs,
-            readers=(SESSION, SCHEDULER, WORKER, *((EXECUTE,) if settings.pool else ())),
+            readers=(SESSION, SCHEDULER, WORKER, *((EXECUTE,) if own_nodes else ())),
             monitoring=settings.network.monitoring_namespace,
             issuer=issuer(facility),
             certificate=ca.servers.get("xcache"),
@@ -94,6 +96,7 @@ if settings.pool:
             settings=settings.pool,
             network=settings.network,
             contributions=tuple(shared),
+            door=session_door(settings.dask_router, settings.public.url),
         ),
         inside,
     )
@@ -139,6 +142,7 @@ hub = Hub(
         certificate=ca.servers.get("proxy"),
         issuer_url=credentials.url,
         issuer_client=ca.clients["hub"],
+        public_keys_url=credentials.public_keys_url,
         contributions=(
             *shared,
             gateway.contribution,
@@ -150,6 +154,9 @@ hub = Hub(
     ),
     inside,
 )
+if hub.health_token is not None:
+    pulumi.export("healthUser", HEALTH_USER)
+    pulumi.export("healthToken", pulumi.Output.secret(hub.health_token))
 pulumi.export("url", hub.url)
 pulumi.export("namespace", facility.namespace)
 pulumi.export("caCertificate", ca.certificate)

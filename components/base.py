@@ -58,6 +58,12 @@ class Facility:
         del labels["app.kubernetes.io/version"]
         return labels
 
+    def shared_labels(self, component: str) -> dict[str, str]:
+        """Return the labels of an object that facilities share: neither this one's name nor its version."""
+        labels = self.pod_labels(component)
+        del labels["app.kubernetes.io/instance"]
+        return labels
+
     def service_names(self, service: str) -> tuple[str, ...]:
         """Return every DNS name a pod may call a Service by."""
         return (

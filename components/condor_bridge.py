@@ -1,12 +1,15 @@
 """HTCondor for sessions: CoffeaCasaCluster scales onto it, and condor_submit works.
 
 ``embedded`` is a pool in the facility's namespace: central manager, access point and execute
-nodes, none of which has a privilege.
+nodes, none of which has a privilege. ``flock`` is the same without nodes: the access point brings
+jobs to a site's pool, to which it shows one token of the site's, and users' names as they are here.
+``remote`` has no daemon at all: sessions submit to a site's own access point, each user with a token.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_kubernetes as k8s
@@ -14,9 +17,11 @@ import pulumi_random as random
 from pulumi_kubernetes.core.v1 import EnvVarArgs, ServicePortArgs, ServiceSpecArgs
 
 from components import condor_config as config
+from components import token_exchange
 from components.base import Facility, FacilityComponent, selector
 from components.condor_config import MANAGER, PORT, SCHEDD, WORKER_PORTS
-from components.credentials import PoolTokens
+from components.credentials import PoolTokens, SiteTokens
+from components.front import public_service
 from components.network import (
     EVERYWHERE,
     EXECUTE,
@@ -28,7 +33,15 @@ from components.network import (
     send,
     send_to_addresses,
 )
-from components.session import USER, SessionContribution, SessionFile, SessionPod, merge
+from components.session import (
+    USER,
+    SessionClaim,
+    SessionContribution,
+    SessionDoor,
+    SessionFile,
+    SessionPod,
+    merge,
+)
 from components.workload import (
     TMP,
     Container,
@@ -45,7 +58,7 @@ from components.workload import (
     stateful_set,
     variable,
 )
-from settings import Network, Pool
+from settings import Network, Pool, RemotePool, SitePool
 from settings.quantity import bytes_of
 
 SCHEDULER_PORT = 8786
@@ -59,8 +72,15 @@ _DIRECTORY = "/etc/coffea-casa/condor"
 _RUN = Mount(name="run", path="/run/condor", memory_dir=True)
 _KEY = Mount(name="key", path="/run/secrets/pool", secret=KEY)
 _KEY_VARIABLE = variable("POOL_KEY", "/run/secrets/pool/pool.key")
-# HTCondor's master looks after its daemons; this is whether it does.
-_ANSWERS = Probes(command=("bash", "-c", f"</dev/tcp/127.0.0.1/{PORT}"))
+_SITE_TOKENS = Mount(name="site-tokens", path="/run/secrets/site", secret_dir=True)
+
+
+def _answers(port: int) -> Probes:
+    # HTCondor's master looks after its daemons; this is whether it does.
+    return Probes(command=("bash", "-c", f"</dev/tcp/127.0.0.1/{port}"))
+
+
+_ANSWERS = _answers(PORT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +92,8 @@ class CondorBridgeArgs:
     network: Network
     contributions: tuple[SessionContribution, ...]
     """What jobs get besides their own."""
+    door: SessionDoor | None = None
+    """Where the world finds sessions; a site's workers come this way."""
 
 
 def _config_mount(role: str) -> Mount:
@@ -82,35 +104,84 @@ def _config_variable(role: str) -> EnvVarArgs:
     return variable("CONDOR_CONFIG", f"{_DIRECTORY}/{role}.conf")
 
 
-class CondorBridge(FacilityComponent):
-    """A pool in the facility's namespace, and what makes sessions its users."""
+def _claim(claim: SessionClaim) -> Mount:
+    """Return a directory of the site's as a node mounts it."""
+    return Mount(
+        name=claim.name,
+        path=claim.path,
+        claim=claim.claim,
+        looked_at=claim.read_only,
+        automounts=claim.automounts,
+    )
 
-    tokens: PoolTokens
-    """What the credential service needs to sign users' IDTOKENs."""
+
+def _site_token(site: SitePool) -> Container:
+    """Return the sidecar that looks at the site's token and keeps it where HTCondor reads it."""
+    given = Mount(name="site-token", path="/run/secrets/given", secret=site.token_secret)
+    return Container(
+        name="site-token",
+        sidecar=True,
+        image="condor",
+        command=["condor-site-token", f"{given.path}/token", config.SITE_TOKENS, site.trust_domain],
+        ports={},
+        probes=Probes(command=("test", "-f", f"{config.SITE_TOKENS}/site")),
+        resources=resources("5m", "16Mi", "64Mi"),
+        mounts=[given, _SITE_TOKENS, TMP],
+    )
+
+
+class CondorBridge(FacilityComponent):
+    """A pool, or the way to one, and what makes sessions its users."""
+
+    tokens: PoolTokens | SiteTokens
+    """What the credential service needs to give users their tokens."""
     contribution: SessionContribution
     """Configuration of HTCondor's tools and of Dask in a session."""
 
     def __init__(self, name: str, args: CondorBridgeArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("coffea-casa:index:CondorBridge", name, args.facility, opts, asdict(args.settings))
         pool = args.settings
+        if pool.remote:
+            self.tokens = self._way(pool, pool.remote)
+            self.contribution = self._remote_client(name, args, pool.remote)
+        else:
+            self.tokens = self._own(name, args)
+            self.contribution = self._client(name, args)
+        self.register_outputs({})
+
+    def _own(self, name: str, args: CondorBridgeArgs) -> PoolTokens:
+        """Make the facility's own daemons."""
+        pool = args.settings
         # Letters and digits: every byte of the file counts, and text survives every editor.
         self.key = random.RandomPassword(
             f"{name}-key", length=64, special=False, opts=self.child(protect=True)
         ).result
-        self.tokens = PoolTokens(
+        secret(self, MANAGER, KEY, {"pool.key": self.key})
+        self._manager(args)
+        self._schedd(args)
+        if pool.site:
+            self._site(pool.site)
+        else:
+            self._nodes(args)
+        return PoolTokens(
             trust_domain=pool.trust_domain,
             uid_domain=pool.uid_domain,
             lifetime=pool.token_lifetime,
             key=self.key,
         )
-        secret(self, MANAGER, KEY, {"pool.key": self.key})
-        shared = merge(args.contributions)
-        self._manager(args)
-        self._schedd(args)
-        self._execute(args, shared)
-        self._flows(args, shared)
-        self.contribution = self._client(name, args)
-        self.register_outputs({})
+
+    def _way(self, pool: Pool, remote: RemotePool) -> SiteTokens:
+        """Make the way to a site's own access point."""
+        port = int(config.collector(remote).rpartition(":")[2])
+        # HTCondor's daemons are all behind one port (SHARED_PORT), mostly the collector's as well.
+        doors = (*ports(port), *_shared(port), Ports(*remote.worker_ports), *_service_port(remote))
+        send_to_addresses(self, SESSION, "site", remote.cidrs, ports=doors)
+        return SiteTokens(
+            audience=remote.audience,
+            assertion=remote.service is not None,
+            lifetime=pool.token_lifetime,
+            secret=remote.secret,
+        )
 
     def _checksums(self, component: str, role: str, text: str) -> dict[str, pulumi.Input[str]]:
         """Make a role's ConfigMap; return the digests of what its pods mount."""
@@ -141,9 +212,12 @@ class CondorBridge(FacilityComponent):
         service(self, MANAGER, MANAGER, {"condor": PORT})
 
     def _schedd(self, args: CondorBridgeArgs) -> None:
+        site, port = args.settings.site, config.schedd_port(args.settings)
         text = config.schedd(args.facility, args.settings)
         environment = [_config_variable("schedd"), _KEY_VARIABLE]
         mounts = [_config_mount("schedd"), _KEY]
+        queue = Mount(name="queue", path="/var/spool/condor", template=True)
+        sites = [_SITE_TOKENS] if site else []
         stateful_set(
             self,
             SCHEDD,
@@ -152,12 +226,13 @@ class CondorBridge(FacilityComponent):
                     name="schedd",
                     image="condor",
                     command=["with-pool-key", "condor-daemons"],
-                    ports={"condor": PORT},
-                    probes=_ANSWERS,
+                    ports={"condor": port},
+                    probes=_answers(port),
                     resources=resources("100m", "128Mi", "2Gi"),
                     environment=environment,
-                    mounts=[*mounts, _RUN, TMP, Mount(name="queue", path="/var/spool/condor", template=True)],
+                    mounts=[*mounts, *sites, _RUN, TMP, queue],
                 ),
+                *([_site_token(site)] if site else []),
                 Container(
                     name="orphans",
                     image="condor",
@@ -187,10 +262,41 @@ class CondorBridge(FacilityComponent):
             spec=ServiceSpecArgs(
                 cluster_ip="None",
                 selector=selector(SCHEDD),
-                ports=[ServicePortArgs(name="condor", port=PORT, target_port=PORT)],
+                ports=[ServicePortArgs(name="condor", port=port, target_port=port)],
             ),
             opts=self.child(),
         )
+
+    def _site(self, site: SitePool) -> None:
+        """Make the way to a site's pool and back."""
+        door = ports(site.port)
+        public_service(
+            self,
+            SCHEDD,
+            f"{SCHEDD}-public",
+            ServicePortArgs(
+                name="condor",
+                port=site.port,
+                target_port=site.port,
+                node_port=site.port if site.service == "NodePort" else None,
+            ),
+            kind=site.service,
+            balancer=site.load_balancer,
+            # The policy below goes by them.
+            own_addresses=True,
+        )
+        receive(self, MANAGER, {SCHEDD: ports(PORT), SESSION: ports(PORT)})
+        addresses = dict.fromkeys(site.cidrs, door)
+        receive(self, SCHEDD, {MANAGER: door, SESSION: door}, addresses=addresses)
+        # Its nodes answer at ports of their own choice.
+        send_to_addresses(self, SCHEDD, "site", site.cidrs)
+        first, last = site.worker_ports
+        send_to_addresses(self, SESSION, "site", site.cidrs, ports=(Ports(first, last),))
+
+    def _nodes(self, args: CondorBridgeArgs) -> None:
+        shared = merge(args.contributions)
+        self._execute(args, shared)
+        self._flows(args, shared)
 
     def _execute(self, args: CondorBridgeArgs, shared: SessionPod) -> None:
         nodes = args.settings.nodes
@@ -210,13 +316,14 @@ class CondorBridge(FacilityComponent):
                     resources=resources(str(nodes.cores_request), memory, memory),
                     environment=[
                         _config_variable("execute"),
-                        variable("DASK_WORKER_PORTS", config.worker_ports()),
+                        variable("DASK_WORKER_PORTS", config.dask_ports(args.settings)),
                         *(variable(name, value) for name, value in shared.environment.items()),
                     ],
                     mounts=[
                         _config_mount("execute"),
                         tokens,
                         Mount(name="run", path="/run/condor", memory_dir=True, size=nodes.scratch),
+                        *(_claim(claim) for claim in shared.claims),
                         TMP,
                     ],
                 ),
@@ -263,29 +370,67 @@ class CondorBridge(FacilityComponent):
         if args.network.internet:
             send_to_addresses(self, EXECUTE, "internet", EVERYWHERE, excepted=args.network.private_cidrs)
 
-    def _client(self, name: str, args: CondorBridgeArgs) -> SessionContribution:
+    def _files(self, args: CondorBridgeArgs) -> tuple[SessionFile, ...]:
+        """Make what the client and HTCondor's tools read in a session."""
         files = {
             "pool.conf": config.client(args.facility, args.settings),
-            "pool.yaml": config.dask(args.settings),
+            "pool.yaml": config.dask(args.facility, args.settings),
         }
         config_map(self, SESSION, CLIENT, files)
+        places = {"pool.conf": "/etc/condor/config.d", "pool.yaml": "/opt/dask"}
+        return tuple(
+            SessionFile(path=f"{place}/{key}", kind="configMap", source=CLIENT, key=key)
+            for key, place in places.items()
+        )
+
+    def _remote_client(self, name: str, args: CondorBridgeArgs, remote: RemotePool) -> SessionContribution:
+        ca, url = remote.ca_config_map, remote.service
+        own = [SessionFile(path=config.SITE_CA, kind="configMap", source=ca, key="ca.pem")] if ca else []
         return SessionContribution(
             name=name,
-            # The name workers call the scheduler by. POD_IP would be taken before it, and is never set.
-            environment={"HOST_IP": f"{USER}.{session_domain(args.facility)}"},
-            files=(
-                SessionFile(
-                    path="/etc/condor/config.d/pool.conf", kind="configMap", source=CLIENT, key="pool.conf"
-                ),
-                SessionFile(path="/opt/dask/pool.yaml", kind="configMap", source=CLIENT, key="pool.yaml"),
-            ),
+            environment=scheduler_address(args),
+            files=(*self._files(args), *([] if url else own)),
+            volumes=token_exchange.volumes(ca) if url else (),
+            mounts=token_exchange.mounts() if url else (),
+            sidecars=(token_exchange.sidecar(args.facility, url, ca),) if url else (),
+        )
+
+    def _client(self, name: str, args: CondorBridgeArgs) -> SessionContribution:
+        site = args.settings.site
+        nodes = {} if site else {EXECUTE: ports(SCHEDULER_PORT)}
+        return SessionContribution(
+            name=name,
+            environment=scheduler_address(args),
+            files=self._files(args),
             flows=(
                 Flow(MANAGER, ports(PORT)),
-                Flow(SCHEDD, ports(PORT)),
-                Flow(EXECUTE, (Ports(*WORKER_PORTS),)),
+                Flow(SCHEDD, ports(config.schedd_port(args.settings))),
+                *(() if site else (Flow(EXECUTE, (Ports(*WORKER_PORTS),)),)),
             ),
-            callers={EXECUTE: ports(SCHEDULER_PORT), SCHEDD: ports(SCHEDULER_PORT)},
+            callers={**nodes, SCHEDD: ports(SCHEDULER_PORT)},
         )
+
+
+def scheduler_address(args: CondorBridgeArgs) -> dict[str, str]:
+    """Return the variables with which a session tells workers where its scheduler is."""
+    if config.outside(args.settings) is None:
+        # POD_IP would be taken before it, and is never set.
+        return {"HOST_IP": f"{USER}.{session_domain(args.facility)}"}
+    assert args.door, "settings have a daskRouter where jobs run at a site"
+    host = f"{USER}.{args.door.domain}"
+    # The client knows the host alone, and takes 8786 for the port.
+    address = f"tls://{host}:{args.door.port}"
+    return {"HOST_IP": host, "DASK_JOBQUEUE__COFFEA_CASA__SCHEDULER_OPTIONS__CONTACT_ADDRESS": address}
+
+
+def _service_port(remote: RemotePool) -> tuple[Ports, ...]:
+    """Return where the site's token service is, if it has one."""
+    return ports(urlsplit(remote.service).port or 443) if remote.service else ()
+
+
+def _shared(port: int) -> tuple[Ports, ...]:
+    """Return where a site's access point is, if that is not the collector's own port."""
+    return () if port == PORT else ports(PORT)
 
 
 def session_domain(facility: Facility) -> str:

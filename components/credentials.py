@@ -55,6 +55,21 @@ class PoolTokens:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SiteTokens:
+    """What users show a site's own HTCondor: a SciToken for ``audience``, what the site's token service gives
+    for an ``assertion``, or what ``secret`` leads to."""
+
+    audience: str | None = None
+    """The site's SCITOKENS_SERVER_AUDIENCE, or the name of its token service."""
+    assertion: bool = False
+    """Whether it is for a token service."""
+    lifetime: int
+    """Seconds."""
+    secret: str | None = None
+    """What the names of the users' Secrets begin with."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CredentialIssuerArgs:
     """What the issuer needs."""
 
@@ -68,8 +83,8 @@ class CredentialIssuerArgs:
     ca_key: pulumi.Output[str]
     """The CA that signs for users."""
     certificate: ServerCertificate
-    pool: PoolTokens | None = None
-    """Whose IDTOKENs are signed as well."""
+    pool: PoolTokens | SiteTokens | None = None
+    """Whose tokens users get as well."""
     verifiers: tuple[str, ...] = ()
     """Components that check data tokens, and so read the issuer's discovery documents."""
 
@@ -77,6 +92,11 @@ class CredentialIssuerArgs:
 def issuer(facility: Facility) -> str:
     """Return who tokens say they are from, which is also where verifiers find the keys."""
     return f"https://{facility.service_names(COMPONENT)[-1]}:{DISCOVERY_PORT}"
+
+
+def public_issuer(public_url: str) -> str:
+    """Return who tokens for sites say they are from; the hub shows the public keys there."""
+    return f"{public_url}/hub/issuer"
 
 
 def session_domains(facility: Facility, public_url: str) -> list[str]:
@@ -95,14 +115,26 @@ def issuer_settings(args: CredentialIssuerArgs) -> dict[str, object]:
         "certificateLifetime": args.settings.certificate_lifetime,
         "audience": list(args.audience),
         "dataScopes": list(args.settings.data_scopes),
-        "pool": None
-        if args.pool is None
-        else {
-            "trustDomain": args.pool.trust_domain,
-            "uidDomain": args.pool.uid_domain,
-            "tokenLifetime": args.pool.lifetime,
-        },
+        "pool": _pool(args.pool) if isinstance(args.pool, PoolTokens) else None,
+        "sciTokens": None if _asserts(args) else _for_site(args),
+        "assertions": _for_site(args) if _asserts(args) else None,
     }
+
+
+def _pool(pool: PoolTokens) -> dict[str, object]:
+    return {"trustDomain": pool.trust_domain, "uidDomain": pool.uid_domain, "tokenLifetime": pool.lifetime}
+
+
+def _asserts(args: CredentialIssuerArgs) -> bool:
+    return isinstance(args.pool, SiteTokens) and args.pool.assertion
+
+
+def _for_site(args: CredentialIssuerArgs) -> dict[str, object] | None:
+    """Return what tokens for a site say, if there are any."""
+    if not isinstance(args.pool, SiteTokens) or args.pool.audience is None:
+        return None
+    issuer = public_issuer(args.public_url)
+    return {"issuer": issuer, "audience": args.pool.audience, "tokenLifetime": args.pool.lifetime}
 
 
 def generations(present: int) -> dict[int, bool]:
@@ -121,6 +153,8 @@ class CredentialIssuer(FacilityComponent):
 
     url: str
     """https address of the API."""
+    public_keys_url: str | None
+    """Where the hub finds the keys that it shows to sites; none means that no site asks."""
     issuer: str
     """``iss`` of data tokens."""
     contribution: SessionContribution
@@ -143,8 +177,12 @@ class CredentialIssuer(FacilityComponent):
             # The next key stays in the state until its time has come.
             "signing.key": signing[args.settings.key_generation].private_key_pem_pkcs8,
         }
-        if args.pool is not None:
+        if isinstance(args.pool, PoolTokens):
             keys["pool.key"] = args.pool.key
+        if _asserts(args):
+            key = self._assertion_key(name)
+            config["published-assertion.pem"] = key.public_key_pem
+            keys["assertion.key"] = key.private_key_pem_pkcs8
         mounted = [
             config_map(self, COMPONENT, f"{name}-config", config),
             secret(self, COMPONENT, f"{name}-keys", keys),
@@ -167,13 +205,17 @@ class CredentialIssuer(FacilityComponent):
         self._disruption_budget()
         service(self, COMPONENT, "credentials", {"api": API_PORT, "discovery": DISCOVERY_PORT})
         callers = {verifier: ports(DISCOVERY_PORT) for verifier in args.verifiers}
-        receive(self, COMPONENT, {CLIENT: ports(API_PORT), **callers})
+        self.public_keys_url = None
+        if _for_site(args):
+            self.public_keys_url = f"https://credentials:{DISCOVERY_PORT}"
+        client = ports(API_PORT, *((DISCOVERY_PORT,) if self.public_keys_url else ()))
+        receive(self, COMPONENT, {CLIENT: client, **callers})
         self.url = f"https://credentials:{API_PORT}"
         self.issuer = issuer(args.facility)
         self.contribution = SessionContribution(
             name=name,
             environment=keeper.environment(),
-            volumes=keeper.volumes(),
+            volumes=keeper.volumes(args.pool.secret if isinstance(args.pool, SiteTokens) else None),
             mounts=keeper.mounts(),
             sidecars=(keeper.sidecar(args.facility),),
         )
@@ -189,6 +231,10 @@ class CredentialIssuer(FacilityComponent):
             )
             for number, protect in generations(present).items()
         }
+
+    def _assertion_key(self, name: str) -> tls.PrivateKey:
+        # Not protected: sites look for a new key within minutes, and without the setting it must go.
+        return tls.PrivateKey(f"{name}-assertion-key", algorithm="RSA", rsa_bits=2048, opts=self.child())
 
     def _container(self, name: str) -> Container:
         return Container(

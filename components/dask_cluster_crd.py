@@ -1,4 +1,4 @@
-"""The DaskCluster CRD of dask-gateway: the one cluster-scoped object of a facility."""
+"""The DaskCluster CRD of dask-gateway: the one object that all facilities of a cluster share."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgs
 
 from components.base import FacilityComponent
 
+OWNER = "coffea-casa"
+"""Who says at the API server what is in it (Kubernetes: server-side apply, "Field management")."""
+
 
 def dask_cluster_crd(owner: FacilityComponent) -> CustomResourceDefinition:
     """Make the CRD, with the names dask-gateway 2026.3 uses (its chart's crds/daskclusters.yaml)."""
@@ -24,7 +27,12 @@ def dask_cluster_crd(owner: FacilityComponent) -> CustomResourceDefinition:
     return CustomResourceDefinition(
         "daskclusters",
         metadata=ObjectMetaArgs(
-            name="daskclusters.gateway.dask.org", labels=owner.facility.labels("dask-gateway-crd")
+            name="daskclusters.gateway.dask.org",
+            # Nothing of one facility: to install it again, from wherever, then changes nothing.
+            labels=owner.facility.shared_labels("dask-gateway-crd"),
+            # By itself each stack is another owner, also one that comes back after its end. The API server
+            # would refuse the first change that a later release makes, for the others' sake.
+            annotations={"pulumi.com/patchFieldManager": OWNER},
         ),
         spec=CustomResourceDefinitionSpecArgs(
             group="gateway.dask.org",

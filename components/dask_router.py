@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pulumi
-import pulumi_kubernetes as k8s
-from pulumi_kubernetes.core.v1 import ServicePortArgs, ServiceSpecArgs
+from pulumi_kubernetes.core.v1 import ServicePortArgs
 
-from components.base import Facility, FacilityComponent, selector
+from components.base import Facility, FacilityComponent
 from components.ca import dask_domain
+from components.front import public_service
 from components.network import SESSION, Flow, ports, receive
 from components.session import SessionContribution, SessionDoor
 from components.workload import (
@@ -18,7 +18,6 @@ from components.workload import (
     Probes,
     deployment,
     http_get,
-    metadata,
     resources,
     service,
     variable,
@@ -112,22 +111,18 @@ class DaskRouter(FacilityComponent):
         )
 
     def _public_service(self, settings: DaskRouterSettings) -> None:
-        k8s.core.v1.Service(
+        public_service(
+            self,
+            COMPONENT,
             "dask-router-public",
-            metadata=metadata(self.facility, COMPONENT, "dask-router-public"),
-            spec=ServiceSpecArgs(
-                type=settings.service,
-                # nginx limits each caller's connections, so it has to see their own addresses.
-                external_traffic_policy=None if settings.service == "ClusterIP" else "Local",
-                selector=selector(COMPONENT),
-                ports=[
-                    ServicePortArgs(
-                        name="dask",
-                        port=settings.port,
-                        target_port=WORLD_PORT,
-                        node_port=settings.port if settings.service == "NodePort" else None,
-                    )
-                ],
+            ServicePortArgs(
+                name="dask",
+                port=settings.port,
+                target_port=WORLD_PORT,
+                node_port=settings.port if settings.service == "NodePort" else None,
             ),
-            opts=self.child(),
+            kind=settings.service,
+            balancer=settings.load_balancer,
+            # nginx limits each caller's connections.
+            own_addresses=True,
         )

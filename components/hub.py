@@ -14,6 +14,7 @@ from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs
 
 from components.base import Facility, FacilityComponent, selector
 from components.ca import CA_CONFIG_MAP, ServerCertificate
+from components.front import ingress, public_service
 from components.hub_service import HubService
 from components.identity import OidcClient
 from components.keys import camel
@@ -42,6 +43,10 @@ from components.workload import (
 from settings import Public, Settings
 
 HUB, PROXY = "hub", "proxy"
+HEALTH_USER = "coffea-casa-health"
+"""Whose server the health check starts: no issuer's e-mail address, and no likely user name."""
+HEALTH_TOKEN = "health-token"
+"""Key of hub-secrets that holds the health service's token."""
 HUB_PORT = 8081
 PROXY_API_PORT = 8001
 TLS_PORT, PLAIN_PORT = 8443, 8000
@@ -73,6 +78,8 @@ class HubArgs:
     issuer_url: str
     """Where the hub asks for users' credentials, and the certificate that it shows there."""
     issuer_client: ServerCertificate
+    public_keys_url: str | None = None
+    """Where the hub finds the issuer's public keys to show to sites; none means that no site asks."""
     contributions: tuple[SessionContribution, ...]
     services: tuple[HubService, ...]
     door: SessionDoor | None = None
@@ -109,13 +116,18 @@ def hub_settings(args: HubArgs, pod: SessionPod) -> dict[str, object]:
             "loginService": "Coffea-casa",
         },
         "access": access(settings),
-        "credentials": {"url": args.issuer_url, "dataToken": settings.credentials.data_token},
+        "credentials": {
+            "url": args.issuer_url,
+            "dataToken": settings.credentials.data_token,
+            **({"publicKeysUrl": args.public_keys_url} if args.public_keys_url else {}),
+        },
         "hub": {
             "concurrentSpawns": settings.hub.concurrent_spawns,
             "idleTimeout": settings.hub.idle_timeout,
             "maxAge": settings.hub.max_age,
         },
         **({"laptop": asdict(args.door)} if args.door else {}),
+        **({"health": {"user": HEALTH_USER, "tokenFile": HEALTH_TOKEN}} if settings.health else {}),
         "session": {
             "image": facility.image("session"),
             "pullPolicy": facility.images.pull_policy,
@@ -166,6 +178,8 @@ class Hub(FacilityComponent):
 
     url: str
     """The facility's address in browsers."""
+    health_token: pulumi.Output[str] | None
+    """With which the health check comes, secret."""
 
     def __init__(self, name: str, args: HubArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(
@@ -184,6 +198,7 @@ class Hub(FacilityComponent):
         proxy_token = random.RandomPassword(
             f"{name}-proxy-token", length=64, special=False, opts=self.child(protect=True)
         ).result
+        self.health_token = self._health_token() if args.settings.health else None
         self._hub(args, pod, proxy_token)
         self._proxy(args, proxy_token)
         self._sessions(args, pod)
@@ -200,6 +215,8 @@ class Hub(FacilityComponent):
         for hub_service in args.services:
             if hub_service.token is not None:
                 secrets[token_file(hub_service)] = hub_service.token
+        if self.health_token is not None:
+            secrets[HEALTH_TOKEN] = self.health_token
         client = args.client
         config = json.dumps(hub_settings(args, pod), indent=2, sort_keys=True)
         config_map(self, HUB, "hub-config", {"settings.json": config})
@@ -273,6 +290,11 @@ class Hub(FacilityComponent):
             opts=self.child(protect=True),
         ).result
 
+    def _health_token(self) -> pulumi.Output[str]:
+        # Not protected: without the setting it must go without further ado.
+        token = random.RandomPassword("hub-health-token", length=64, special=False, opts=self.child())
+        return token.result
+
     def _proxy(self, args: HubArgs, token: pulumi.Output[str]) -> None:
         tls = args.settings.public.tls != "external"
         port = TLS_PORT if tls else PLAIN_PORT
@@ -313,24 +335,37 @@ class Hub(FacilityComponent):
             replace=True,
         )
         service(self, PROXY, "proxy-api", {"api": PROXY_API_PORT})
-        k8s.core.v1.Service(
+        self._front(args.settings.public, port)
+
+    def _front(self, public: Public, port: int) -> None:
+        """Make the way from browsers to the proxy's port."""
+        name = "http" if public.tls == "external" else "https"
+        public_service(
+            self,
+            PROXY,
             "proxy-public",
-            metadata=metadata(self.facility, PROXY, "proxy-public"),
-            spec=ServiceSpecArgs(
-                type=args.settings.public.service,
-                selector=selector(PROXY),
-                ports=[
-                    ServicePortArgs(
-                        name="https" if tls else "http",
-                        port=443 if tls else 80,
-                        target_port=port,
-                        node_port=args.settings.public.node_port,
-                    )
-                ],
+            ServicePortArgs(
+                name=name,
+                port=80 if public.tls == "external" else 443,
+                target_port=port,
+                node_port=public.node_port,
             ),
-            opts=self.child(),
+            kind=public.service,
+            balancer=public.load_balancer,
+            own_addresses=False,
         )
-        receive(self, PROXY, {HUB: ports(PROXY_API_PORT)}, world=ports(port))
+        before = None
+        if public.ingress is not None:
+            host = urlsplit(public.url).hostname or ""
+            ingress(self, PROXY, PROXY, host=host, service="proxy-public", port=name, told=public.ingress)
+            before = public.ingress.controller_namespace
+        receive(
+            self,
+            PROXY,
+            {HUB: ports(PROXY_API_PORT)},
+            namespaces={before: ports(port)} if before else {},
+            world=() if before else ports(port),
+        )
 
     def _sessions(self, args: HubArgs, pod: SessionPod) -> None:
         k8s.core.v1.Service(

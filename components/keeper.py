@@ -18,8 +18,10 @@ PRIVATE_DIRECTORY = "/etc/cmsaf-secrets-chown"
 TOKEN = f"{PRIVATE_DIRECTORY}/access_token"
 CA_BUNDLE = f"{DIRECTORY}/ca-bundle.pem"
 """The facility's CA and the public ones; the last file that the keeper makes."""
+MEMORY = "credentials"
+"""The volume with the files."""
 _SOURCE = "/run/secrets/session"
-_VOLUME, _MEMORY = "session-secret", "credentials"
+_VOLUME = "session-secret"
 
 
 def environment() -> dict[str, str]:
@@ -30,19 +32,28 @@ def environment() -> dict[str, str]:
     return {"BEARER_TOKEN_FILE": TOKEN, "X509_CERT_FILE": CA_BUNDLE}
 
 
-def volumes() -> tuple[Json, ...]:
-    """Return the pod's side: the Secret for the keeper, and the memory that both see."""
+def volumes(given: str | None = None) -> tuple[Json, ...]:
+    """Return the pod's side: the Secret for the keeper, and the memory that both see.
+
+    ``given`` is what the name of a user's Secret with HTCondor's token (key ``token``) begins with, if a site
+    gives them; a user without one gets no token, and all the rest.
+    """
     # Readable by whoever is in the pod, for not every pod of a user has a file system group.
-    return (
-        {"name": _VOLUME, "secret": {"secretName": SECRET, "defaultMode": 0o444}},
-        {"name": _MEMORY, "emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}},
-    )
+    source: Json = {"name": _VOLUME, "secret": {"secretName": SECRET, "defaultMode": 0o444}}
+    if given:
+        token = {"key": "token", "path": "condor_token"}
+        both = [
+            {"secret": {"name": SECRET}},
+            {"secret": {"name": f"{given}-{USER}", "items": [token], "optional": True}},
+        ]
+        source = {"name": _VOLUME, "projected": {"sources": both, "defaultMode": 0o444}}
+    return (source, {"name": MEMORY, "emptyDir": {"medium": "Memory", "sizeLimit": "4Mi"}})
 
 
 def mounts() -> tuple[Json, ...]:
     """Return the session's side."""
     return tuple(
-        {"name": _MEMORY, "mountPath": path, "readOnly": True} for path in (DIRECTORY, PRIVATE_DIRECTORY)
+        {"name": MEMORY, "mountPath": path, "readOnly": True} for path in (DIRECTORY, PRIVATE_DIRECTORY)
     )
 
 
@@ -64,14 +75,19 @@ def sidecar(facility: Facility) -> Json:
             "failureThreshold": 30,
         },
         "resources": {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-            "runAsNonRoot": True,
-        },
+        "securityContext": security_context(),
         "volumeMounts": [
             {"name": _VOLUME, "mountPath": _SOURCE, "readOnly": True},
-            {"name": _MEMORY, "mountPath": DIRECTORY},
+            {"name": MEMORY, "mountPath": DIRECTORY},
         ],
+    }
+
+
+def security_context() -> Json:
+    """Return what a sidecar of a session may do: nothing, under the user's own uid."""
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+        "readOnlyRootFilesystem": True,
+        "runAsNonRoot": True,
     }

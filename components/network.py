@@ -86,11 +86,13 @@ def receive(
     *,
     outgoing: bool = True,
     namespaces: Mapping[str, tuple[Ports, ...]] | None = None,
+    addresses: Mapping[str, tuple[Ports, ...]] | None = None,
     world: tuple[Ports, ...] = (),
 ) -> None:
     """Let ``callers`` (component to ports) in at ``target``.
 
-    So are the pods of other ``namespaces`` (name to ports), and anybody at the ports of ``world``.
+    So are the pods of other ``namespaces`` (name to ports), outside ``addresses`` (CIDR to ports), and
+    anybody at the ports of ``world``.
 
     The callers' own halves are made too, but for sessions (their contribution
     carries it) and where ``outgoing`` is false.
@@ -102,6 +104,12 @@ def receive(
     rules += [
         NetworkPolicyIngressRuleArgs(from_=[_namespace(name)], ports=_tcp(allowed))
         for name, allowed in (namespaces or {}).items()
+    ]
+    rules += [
+        NetworkPolicyIngressRuleArgs(
+            from_=[NetworkPolicyPeerArgs(ip_block=IPBlockArgs(cidr=cidr))], ports=_tcp(allowed)
+        )
+        for cidr, allowed in (addresses or {}).items()
     ]
     if world:
         rules.append(NetworkPolicyIngressRuleArgs(ports=_tcp(world)))

@@ -46,6 +46,19 @@ class SessionFile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionClaim:
+    """An existing claim, seen as a directory in the session."""
+
+    name: str
+    """Of the pod's volume."""
+    claim: str
+    path: str
+    read_only: bool
+    automounts: bool
+    """Whether what is mounted in it later is seen (Kubernetes: "Mount propagation")."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionContribution:
     """What one component gives to every session."""
 
@@ -53,6 +66,7 @@ class SessionContribution:
     """The component's name, for messages."""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     files: tuple[SessionFile, ...] = ()
+    claims: tuple[SessionClaim, ...] = ()
     volumes: tuple[Json, ...] = ()
     mounts: tuple[Json, ...] = ()
     sidecars: tuple[Json, ...] = ()
@@ -70,6 +84,8 @@ class SessionPod:
     environment: dict[str, str]
     volumes: list[Json]
     mounts: list[Json]
+    claims: tuple[SessionClaim, ...]
+    """Those that are among volumes and mounts, for pods that are made of other parts."""
     sidecars: list[Json]
     flows: tuple[Flow, ...]
     callers: dict[str, tuple[Ports, ...]]
@@ -96,6 +112,7 @@ def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
     files_mounts: list[Json] = [
         {"name": _volume_name(d), "mountPath": d, "readOnly": True} for d in directories
     ]
+    claims = tuple(claim for contribution in contributions for claim in contribution.claims)
     for directory in directories:
         if directory in owner:
             raise SessionCollisionError(
@@ -105,9 +122,15 @@ def merge(contributions: Sequence[SessionContribution]) -> SessionPod:
         environment=environment,
         volumes=[
             *(_volume(directory, files) for directory, files in directories.items()),
+            *(_claim_volume(claim) for claim in claims),
             *(volume for contribution in contributions for volume in contribution.volumes),
         ],
-        mounts=[*files_mounts, *(mount for contribution in contributions for mount in contribution.mounts)],
+        mounts=[
+            *files_mounts,
+            *(_claim_mount(claim) for claim in claims),
+            *(mount for contribution in contributions for mount in contribution.mounts),
+        ],
+        claims=claims,
         sidecars=[sidecar for contribution in contributions for sidecar in contribution.sidecars],
         flows=tuple(flow for contribution in contributions for flow in contribution.flows),
         callers={
@@ -122,6 +145,8 @@ def _taken(contribution: SessionContribution) -> Iterator[str]:
     """Yield what no other contribution may set."""
     yield from contribution.environment
     yield from (file.path for file in contribution.files)
+    yield from (claim.path for claim in contribution.claims)
+    yield from (f"volume {claim.name}" for claim in contribution.claims)
     yield from (str(mount["mountPath"]) for mount in contribution.mounts)
     yield from (f"volume {volume['name']}" for volume in contribution.volumes)
     yield from (f"container {sidecar['name']}" for sidecar in contribution.sidecars)
@@ -144,3 +169,15 @@ def _volume(directory: str, files: Sequence[SessionFile]) -> Json:
         for file in files
     ]
     return {"name": _volume_name(directory), "projected": {"sources": sources}}
+
+
+def _claim_volume(claim: SessionClaim) -> Json:
+    # Said of the volume as well: the kubelet then leaves its files' owners alone, of which there may be many.
+    read_only: Json = {"readOnly": True} if claim.read_only else {}
+    return {"name": claim.name, "persistentVolumeClaim": {"claimName": claim.claim, **read_only}}
+
+
+def _claim_mount(claim: SessionClaim) -> Json:
+    mount: Json = {"name": claim.name, "mountPath": claim.path}
+    read_only: Json = {"readOnly": True} if claim.read_only else {}
+    return mount | read_only | ({"mountPropagation": "HostToContainer"} if claim.automounts else {})

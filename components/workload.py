@@ -170,6 +170,8 @@ class Mount:
     """A volume of the pod's own, from its StatefulSet's claim template of the same name."""
     looked_at: bool = False
     """Read-only for this container, whatever the source."""
+    automounts: bool = False
+    """Whether what is mounted in it later is seen (Kubernetes: "Mount propagation")."""
 
     def volume(self) -> VolumeArgs:
         """Return the pod's side."""
@@ -179,7 +181,9 @@ class Mount:
             secret=SecretVolumeSourceArgs(secret_name=self.secret, default_mode=0o440)
             if self.secret
             else None,
-            persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(claim_name=self.claim)
+            persistent_volume_claim=PersistentVolumeClaimVolumeSourceArgs(
+                claim_name=self.claim, read_only=self.looked_at or None
+            )
             if self.claim
             else None,
             empty_dir=self._empty_dir(),
@@ -194,7 +198,12 @@ class Mount:
         """Return the container's side."""
         writable = self.memory_dir or self.secret_dir or self.template or self.claim is not None
         read_only = self.looked_at or not writable
-        return VolumeMountArgs(name=self.name, mount_path=self.path, read_only=read_only or None)
+        return VolumeMountArgs(
+            name=self.name,
+            mount_path=self.path,
+            read_only=read_only or None,
+            mount_propagation="HostToContainer" if self.automounts else None,
+        )
 
 
 TMP = Mount(name="tmp", path="/tmp", memory_dir=True)
@@ -334,6 +343,8 @@ def stateful_set(
         spec=StatefulSetSpecArgs(
             replicas=replicas,
             revision_history_limit=3,
+            # In order, a pod that cannot start would be waited for before the change that mends it is made.
+            pod_management_policy="Parallel",
             service_name=names,
             selector=LabelSelectorArgs(match_labels=selector(component)),
             template=_template(owner, component, containers, checksums, None, others=annotations),

@@ -22,12 +22,14 @@ class Image:
     name: str
     base: str | None = "base"
     inputs: tuple[str, ...] = ()
+    in_pods: bool = True
+    """Whether pods are made of it; if not, it is there for others to start from."""
 
 
 IMAGES: Mapping[str, Image] = {
     image.name: image
     for image in (
-        Image("base", base=None),
+        Image("base", base=None, in_pods=False),
         Image("hub", inputs=("services/__init__.py", "services/hub", "requirements/hub.txt")),
         Image("proxy"),
         Image("identity", inputs=("local/modules/dex",)),
@@ -37,7 +39,7 @@ IMAGES: Mapping[str, Image] = {
             "credentials",
             inputs=("services/__init__.py", "services/credentials", "requirements/credentials.txt"),
         ),
-        Image("xrootd", inputs=("requirements/xrootd.txt",)),
+        Image("xrootd", inputs=("requirements/xrootd.txt",), in_pods=False),
         Image("xcache", base="xrootd"),
         Image(
             "cache-metrics",

@@ -1,7 +1,9 @@
 """The one-machine environment's commands; the Makefile calls them.
 
-python3 -m local up|down|clean|status|password|e2e|bench [--context NAME] [--registry R]
+python3 -m local up|down|clean|status|password|e2e|crowd|guides|bench [--context NAME] [--registry R]
 python3 -m local pulumi -- ARGUMENTS      any engine command on the local stack
+python3 -m local shell [-- COMMAND]       with pulumi, kubectl and the local stack
+python3 -m local check|health STACK       look at a site before an `up`, or after
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pathlib import Path
 if sys.version_info < (3, 11):  # noqa: UP036 (this is what says so)
     sys.exit("error: Python 3.11 or newer is needed")
 
-from local import cluster, facility, stack, venv
+from local import cluster, facility, modules, stack, venv
 from local.paths import ROOT, cache, private_directory, state
 from local.shell import StepError, run
 from local.stack import Site
@@ -34,12 +36,16 @@ def main() -> int:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--context", default=os.environ.get("CONTEXT") or None, help="of your own kubeconfig")
     parser.add_argument("--registry", default=os.environ.get("REGISTRY") or None, help="where images go to")
-    parser.add_argument("arguments", nargs="*", help="of the engine")
+    parser.add_argument("arguments", nargs="*", help="of the engine; the stack to check")
     given = parser.parse_args()
     site = Site(given.context, given.registry)
     try:
         if given.command == "pulumi":
             return stack.pulumi(site, given.arguments)
+        if given.command == "shell":
+            return stack.shell(site, given.arguments)
+        if given.command in LOOKS:
+            return look(site, given.command, *given.arguments)
         return COMMANDS[given.command](site)
     except StepError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -143,11 +149,35 @@ def e2e(site: Site) -> int:
     return _python(site, "pytest", *map(str, folders))
 
 
+def crowd(site: Site) -> int:
+    """Run the test with ten users at once."""
+    os.environ["COFFEA_CASA_OVERRIDES"] = str(OVERRIDES)
+    return _up(site, browser=True) or _python(site, "pytest", str(ROOT / "tests" / "e2e" / "crowd.py"))
+
+
+def guides(site: Site) -> int:
+    """Type what the guides have."""
+    os.environ["COFFEA_CASA_OVERRIDES"] = str(OVERRIDES)
+    files = [str(ROOT / "tests" / "e2e" / f"guide_{name}.py") for name in ("physicist", "restore")]
+    return _up(site, browser=True) or _python(site, "pytest", *files)
+
+
 def bench(site: Site) -> int:
     """Measure the facility with the users of the end-to-end tests; each measurement prints its table."""
     os.environ["COFFEA_CASA_OVERRIDES"] = str(OVERRIDES)
-    names = ("start_times", "minting", "hub_loop", "spawns", "cache")
+    names = ("start_times", "minting", "hub_loop", "spawns", "cache", "pool")
     return _up(site, browser=True) or max(_python(site, f"bench.{name}") for name in names)
+
+
+def look(site: Site, module: str, name: str = stack.STACK) -> int:
+    """Run a program that looks at a stack: this environment's own where it has it, else the operator's."""
+    if name != stack.STACK or not stack.exists(site):
+        # Its file is the checkout's; cluster, engine and backend are those of whoever calls.
+        command = [venv.directory() / "bin" / "python", "-m", module, name]
+        return subprocess.run(command, cwd=ROOT).returncode
+    kubectl = "kubectl" if site.context else str(modules.directory("kubernetes") / "kubectl")
+    where = [f"--directory={stack.write_settings(site)}", f"--kubectl={kubectl}"]
+    return _python(site, module, name, *where)
 
 
 def _python(site: Site, module: str, *arguments: str) -> int:
@@ -165,8 +195,14 @@ COMMANDS = {
     "password": password,
     "e2e": e2e,
     "bench": bench,
+    "crowd": crowd,
+    "guides": guides,
     "pulumi": up,
+    "shell": up,
+    "check": up,
+    "health": up,
 }
+LOOKS = ("check", "health")
 
 if __name__ == "__main__":
     sys.exit(main())

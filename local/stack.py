@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local import config, engine, origin, policy_pack, venv
+from local import config, engine, modules, origin, policy_pack, venv
 from local.paths import ROOT, log, private_directory, state
 from local.shell import StepError, answer, run
 
@@ -147,6 +147,15 @@ def pulumi(site: Site, arguments: Sequence[str]) -> int:
         env={**os.environ, **environment(site, policed="--policy-pack" in arguments)},
         cwd=project,
     ).returncode
+
+
+def shell(site: Site, command: Sequence[str]) -> int:
+    """Run a command, else the caller's shell, that finds pulumi, kubectl and the stack; return its status."""
+    programs = environment(site)
+    if not site.context:
+        programs["PATH"] = f"{modules.directory('kubernetes')}:{programs['PATH']}"
+    words = command or [os.environ.get("SHELL", "bash")]
+    return subprocess.run(words, env={**os.environ, **programs}, cwd=write_settings(site)).returncode
 
 
 KNOW_STACKS = (

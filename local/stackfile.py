@@ -52,12 +52,12 @@ def read(file: Path) -> Tree:
     return cast(Tree, yaml.safe_load(file.read_text()) or {}) if file.exists() else {}
 
 
-def link_project(directory: Path) -> None:
+def link_project(directory: Path, checkout: Path = ROOT) -> None:
     """Make a project directory whose every entry but the stack files leads to the checkout's."""
     directory.mkdir(parents=True, exist_ok=True)
     wanted = {
         entry.name: entry
-        for entry in ROOT.iterdir()
+        for entry in checkout.iterdir()
         if entry.name == "Pulumi.yaml" or not entry.name.startswith((".", "Pulumi."))
     }
     wanted[".venv"] = ROOT / ".venv"

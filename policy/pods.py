@@ -5,7 +5,8 @@ Kubernetes: "Pod Security Standards", profile restricted; "Resource Management f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from policy.subject import Json, Subject, at, containers, entries
@@ -19,6 +20,10 @@ ALLOWED_VOLUMES = {
     "downwardAPI",
     "ephemeral",
 }
+EXECUTE = "condor-execute"
+"""The Deployment whose pods run users' jobs."""
+OWN_CLAIMS = re.compile(r"hub-db|home-.*|(queue-condor-schedd|cache-xcache)-[0-9]+")
+"""What is the hub's, one user's, the queue's or a cache's."""
 BOUNDS = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
 """What every container says. No limit of processor time: requests keep neighbours from each other's."""
 
@@ -27,17 +32,44 @@ def insecure(subject: Subject) -> list[str]:
     """Return breaches of Pod Security "restricted", and root file systems that can be written to."""
     pod = subject.pod
     if pod is None:
-        return []
+        return _forbidden(_at_run_time(subject))
     problems = [f"has {field}" for field in ("hostNetwork", "hostPID", "hostIPC") if pod.get(field)]
-    for volume in entries(pod, "volumes"):
-        if kinds := set(volume) - {"name"} - ALLOWED_VOLUMES:
-            problems.append(f"volume {volume.get('name')} is of kind {', '.join(sorted(kinds))}")
+    problems += _forbidden(entries(pod, "volumes"))
     for container in containers(pod):
         problems += [
             f"container {container.get('name')} {problem}"
             for problem in _insecure_container(container, at(pod, "securityContext"))
         ]
     return problems
+
+
+def _forbidden(volumes: Iterable[Json]) -> list[str]:
+    """Return volumes of kinds that Pod Security "restricted" does not have."""
+    return [
+        f"volume {volume.get('name')} is of kind {', '.join(sorted(kinds))}"
+        for volume in volumes
+        if (kinds := set(volume) - {"name"} - ALLOWED_VOLUMES)
+    ]
+
+
+def _at_run_time(subject: Subject) -> list[Json]:
+    """Return the volumes of pods that the hub and the gateway make for users."""
+    settings = subject.settings
+    return [*entries(settings, "volumes"), *entries(at(settings, "session"), "volumes")]
+
+
+def private(subject: Subject) -> list[str]:
+    """Return volumes where users' code runs that hold what is not theirs."""
+    jobs = entries(subject.pod or {}, "volumes") if subject.object_name == EXECUTE else []
+    claims = {
+        str(volume.get("name")): str(at(volume, "persistentVolumeClaim").get("claimName") or "")
+        for volume in (*jobs, *_at_run_time(subject))
+    }
+    return [
+        f"volume {name} is the claim {claim}, which is not for users"
+        for name, claim in claims.items()
+        if OWN_CLAIMS.fullmatch(claim)
+    ]
 
 
 def _insecure_container(container: Json, pod: Json) -> list[str]:

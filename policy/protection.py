@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from policy.subject import Subject
 
+HEALTH = "hub-health-token"
+
 
 def irreplaceable(subject: Subject) -> bool:
     """Tell whether a resource is identity or data: what deletes it, a user would miss."""
     if subject.type.startswith("random:"):
-        # A user's password goes with the user, without anybody having to unprotect it first.
-        return not subject.name.startswith("identity-password-")
+        # A user's password goes with the user, and the health check's token with its setting, without
+        # anybody having to unprotect it first.
+        return not subject.name.startswith("identity-password-") and subject.name != HEALTH
     if subject.type.startswith("tls:"):
         # The first generation; of a later one, the last key is let go.
         return subject.name in ("ca-key", "ca-certificate", "credentials-signing-key-1")

@@ -14,6 +14,7 @@ RULES: Mapping[str, tuple[str, Rule]] = {
     ),
     "bounded-pods": ("Containers say what they need and how much memory they may take.", pods.unbounded),
     "fixed-images": ("Images have a tag or digest that stays the same.", pods.floating),
+    "no-private-volumes": ("Where users' code runs no volume holds what is not theirs.", pods.private),
     "no-secret-in-the-open": ("ConfigMaps and pods hold no secret.", secrecy.in_the_open),
     "no-cluster-rights": ("Nothing has rights in the whole cluster.", rights.of_the_whole_cluster),
     "no-excessive-rights": ("Roles have no wildcard and no right that gives more.", rights.excessive),

@@ -26,14 +26,25 @@ def load(raw: Mapping[str, object], *, stack: str, secrets: frozenset[str] = fro
     ``secrets`` names the keys whose value is marked secret. Raises SettingsError
     with all problems at once; what is not set takes the default of its field.
     """
+    settings, problems = examine(raw, stack=stack, secrets=secrets)
+    if problems or settings is None:
+        raise SettingsError(stack, problems)
+    return settings
+
+
+def examine(
+    raw: Mapping[str, object], *, stack: str, secrets: frozenset[str] = frozenset()
+) -> tuple[Settings | None, list[Problem]]:
+    """Return what ``load`` reads, and every problem; no settings where keys or types are wrong."""
     reader = _Reader()
     plain = {key: value for key, value in raw.items() if key != CLIENT_SECRET}
     for key in sorted(secrets & plain.keys()):
         reader.problem(key, "is marked secret", f"write it in plain; only {CLIENT_SECRET} is a secret")
         del plain[key]
-    placeholders = rules.placeholders(plain)
-    settings = reader.instance(Settings, {"namespace": stack} | plain, "")
-    problems = [*reader.problems, *placeholders]
+    settings = cast(Settings | None, reader.instance(Settings, {"namespace": stack} | plain, ""))
+    # Rules compare values with each other, so they need all of them to be of the right type.
+    settings = None if reader.problems else settings
+    problems = [*reader.problems, *rules.placeholders(plain)]
     has_secret = CLIENT_SECRET in raw
     if has_secret and CLIENT_SECRET not in secrets:
         problems.append(
@@ -43,12 +54,12 @@ def load(raw: Mapping[str, object], *, stack: str, secrets: frozenset[str] = fro
                 "run `pulumi config set --secret coffea-casa:clientSecret` and change it at the issuer",
             )
         )
-    # Rules compare values with each other, so they need all of them to be of the right type.
-    if not problems:
-        problems = rules.check(cast(Settings, settings), raw, has_secret=has_secret)
-    if problems:
-        raise SettingsError(stack, problems)
-    return cast(Settings, settings)
+    if settings is not None:
+        told = {problem.key for problem in problems}
+        found = rules.check(settings, raw, has_secret=has_secret)
+        # Of a placeholder it is enough to hear that it is one.
+        problems += [problem for problem in found if problem.key not in told]
+    return settings, problems
 
 
 class _Reader:

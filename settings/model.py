@@ -43,6 +43,38 @@ class Images:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Balancer:
+    """What the cluster's load balancer is told of a Service."""
+
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Annotations of the Service, as the balancer or a DNS controller wants them."""
+    class_name: str | None = None
+    """loadBalancerClass of the Service; none means the cluster's default. It cannot be changed later."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingress:
+    """An Ingress to the proxy, for a controller that the cluster has and that holds the certificate."""
+
+    class_name: str | None = None
+    """IngressClass; none means the cluster's default."""
+    tls_secret: str | None = None
+    """Name of a kubernetes.io/tls Secret in the namespace, existing or kept by cert-manager; none means that
+    the controller has a certificate of its own for the host."""
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What the controller is told: sizes of uploads and time-outs of web sockets above all, which have to be
+    hours."""
+    controller_namespace: str | None = None
+    """Namespace of the controller's pods, from where alone the proxy is reached then; none means from
+    everywhere, for a controller on its nodes' own network."""
+
+    @property
+    def asks_for_certificate(self) -> bool:
+        """Whether cert-manager makes the Secret (its documentation, "Annotated Ingress resource")."""
+        return any(key.startswith("cert-manager.io/") for key in self.annotations)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Public:
     """How browsers reach the facility."""
 
@@ -56,6 +88,10 @@ class Public:
     """Type of the Service proxy-public."""
     node_port: int | None = None
     """Fixed port of every node, 30000 to 32767; only with service: NodePort."""
+    load_balancer: Balancer | None = None
+    """What the cluster's balancer is told; only with service: LoadBalancer."""
+    ingress: Ingress | None = None
+    """An Ingress to the proxy; only with tls: external and service: ClusterIP."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +166,23 @@ class Profile:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Volume:
+    """A directory of the site's, such as data or software, where users' code runs."""
+
+    name: str
+    """Short unique name, lower-case letters, digits and hyphens."""
+    claim: str
+    """Name of an existing PersistentVolumeClaim in the namespace that many pods can mount."""
+    mount_path: str
+    """Where it is seen, such as /data or /cvmfs; nothing that the image or the session has already."""
+    read_only: bool = True
+    """Whether nobody may write; if not, everybody may, as user and group 1000."""
+    automounts: bool = False
+    """Whether file systems that come to be mounted in it are seen, as CVMFS mounts a repository at the first
+    look (mountPropagation: HostToContainer)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Session:
     """Users' notebook servers."""
 
@@ -139,6 +192,8 @@ class Session:
     """Size of each user's home volume."""
     start_timeout: int = 300
     """Seconds a server may take to start, image pull included."""
+    volumes: tuple[Volume, ...] = ()
+    """Directories of the site's in every session, Dask scheduler and worker, and node of an embedded pool."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +225,8 @@ class DaskGateway:
     """Dask clusters in Kubernetes."""
 
     install_crd: bool = True
-    """Install the DaskCluster CRD, the one cluster-scoped object. One facility a cluster says true."""
+    """Install the DaskCluster CRD, which the facilities of a cluster share. One of them at least says true,
+    best the one with the newest release; it stays when they go."""
     idle_timeout: int = 1800
     """Seconds without work after which a cluster ends; at least 60."""
     scheduler: WorkerSize = WorkerSize()
@@ -189,6 +245,8 @@ class DaskRouter:
     """Type of the Service dask-router-public. A NodePort is open on the router's own node alone."""
     port: int = 30786
     """Port that they connect to; with service: NodePort 30000 to 32767, and not public.nodePort."""
+    load_balancer: Balancer | None = None
+    """What the cluster's balancer is told; only with service: LoadBalancer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,9 +339,69 @@ class CondorWorker:
     cores: int = 1
     """Cores, which is also the number of threads."""
     memory: str = "2Gi"
-    """Memory; not above pool.nodes.memory."""
+    """Memory; with mode: embedded not above pool.nodes.memory."""
     disk: str = "1Gi"
     """Disk."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutsidePool:
+    """An HTCondor pool that is not the facility's: where it is, and what runs Dask's workers there."""
+
+    collector: str
+    """HOST[:PORT] of the site's collector; port 9618 unless said."""
+    cidrs: tuple[str, ...]
+    """Addresses of the site's central manager, access point and execute nodes."""
+    worker_ports: tuple[int, ...] = (10000, 10999)
+    """First and last port that Dask's workers listen on at the site, open from this cluster."""
+    universe: Literal["container", "docker", "vanilla"] = "container"
+    """What Dask's workers run in: an image by Apptainer or Docker, by Docker on the host's network, or none,
+    on nodes that have the execute image's programs at the same paths."""
+    image: str | None = None
+    """This release's execute image, as the site's machines pull it; none means from images.registry. Unused
+    with vanilla."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SitePool(OutsidePool):
+    """A site's own HTCondor pool, which runs what this facility has no room for (``mode: flock``)."""
+
+    trust_domain: str
+    """The site's TRUST_DOMAIN, which its token names as its issuer."""
+    token_secret: str
+    """Secret in the facility's namespace with, as its key ``token``, the site's one token for this access
+    point, for READ, ADVERTISE_MASTER and ADVERTISE_SCHEDD and nothing else."""
+    address: str
+    """Host name or address at which the site's machines reach this access point."""
+    port: int = 9618
+    """Port of that address, which the access point itself listens on, too."""
+    service: Literal["LoadBalancer", "NodePort", "ClusterIP"] = "LoadBalancer"
+    """How the cluster shows the access point to the site; ClusterIP where something of yours does."""
+    load_balancer: Balancer | None = None
+    """What the cluster's balancer is told; only with service: LoadBalancer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemotePool(OutsidePool):
+    """A site's own access point, which sessions submit to (``mode: remote``)."""
+
+    schedd: str
+    """The site's SCHEDD_NAME, as condor_status -schedd shows it."""
+    tokens: Literal["scitokens", "service", "secrets"] = "scitokens"
+    """What users show there: a SciToken of this facility's, which the site checks with the keys at
+    PUBLIC_URL/hub/issuer; an IDTOKEN of the site's own, from its token service, which checks with the same
+    keys who asks; or one from a Secret for each user."""
+    audience: str | None = None
+    """Whom SciTokens are for, the site's SCITOKENS_SERVER_AUDIENCE; or the name of the token service."""
+    service: str | None = None
+    """https address of the site's token service, such as https://HOST/v1/token, in ``cidrs``."""
+    ca_config_map: str | None = None
+    """ConfigMap in the facility's namespace with, as its key ``ca.pem``, the CA that signed for whom sessions
+    show a token of this facility's: the site's AUTH_SSL_SERVER_CERTFILE, or its token service; none means the
+    public ones."""
+    secret: str | None = None
+    """What the names of the Secrets in the facility's namespace begin with, before a hyphen and the user's
+    label; each has the user's IDTOKEN as its key ``token``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -292,23 +410,38 @@ class Pool:
 
     mode: Literal["embedded", "flock", "remote"]
     """Whose pool: one in the facility's namespace, or a site's, reached from an access point here (flock) or
-    by submission to the site's own (remote). This release has embedded."""
+    by submission to the site's own (remote)."""
     trust_domain: str
-    """HTCondor's TRUST_DOMAIN: who says who somebody is, which tokens name as their issuer."""
+    """HTCondor's TRUST_DOMAIN: who says who somebody is, which tokens name as their issuer; the site's with
+    remote."""
     uid_domain: str
-    """HTCondor's UID_DOMAIN: what stands behind the @ of users' names; another one than trustDomain."""
+    """HTCondor's UID_DOMAIN: what stands behind the @ of users' names; another one than trustDomain, or the
+    site's with remote."""
     signing_key: str | None = None
     """Never to be set: a pool's key makes whoever holds it everybody in that pool."""
     token_lifetime: int = 21600
-    """Seconds a user's IDTOKEN lives, 300 to 86400; sessions get a new one long before."""
+    """Seconds a user's token for HTCondor lives, 300 to 86400; sessions get a new one long before."""
     jobs_per_user: int = 200
     """Jobs that one user may have in the queue, 1 to 10000."""
     queue_size: str = "5Gi"
     """Size of the volume of the queue and of the files that jobs bring and leave."""
     nodes: ExecuteNodes = ExecuteNodes()
-    """What runs jobs."""
+    """What runs jobs with ``mode: embedded``."""
+    site: SitePool | None = None
+    """Who runs them with ``mode: flock``."""
+    remote: RemotePool | None = None
+    """Who queues and runs them with ``mode: remote``."""
     worker: CondorWorker = CondorWorker()
     """Size of each Dask worker."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Lets `make health` in: a service of the hub that may start the server of one user of its own."""
+
+    file: str | None = None
+    """Path below xcache.prefix of a small NanoAOD file, which is read through the cache; none means that the
+    cache is only asked whether it is there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -365,5 +498,7 @@ class Settings:
     """A cache of remote data; none means sessions read from the origin themselves."""
     pool: Pool | None = None
     """HTCondor; none means Dask in Kubernetes alone."""
+    health: Health | None = None
+    """Lets `make health` in; none means that nobody but people may log in."""
     network: Network = Network()
     """What the NetworkPolicies need to know of the cluster."""

@@ -14,7 +14,18 @@ from urllib.parse import SplitResult, urlsplit
 
 from images.table import IMAGES
 from settings.errors import Problem
-from settings.model import Pool, Profile, Settings, TokenIssuer, WorkerSize, XCache
+from settings.model import (
+    Balancer,
+    Ingress,
+    OutsidePool,
+    Pool,
+    Profile,
+    Settings,
+    TokenIssuer,
+    Volume,
+    WorkerSize,
+    XCache,
+)
 from settings.quantity import bytes_of
 
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -35,10 +46,27 @@ AUDIENCE = re.compile(
 )
 ISSUER = re.compile(r"https://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9_.~/-]*)?")
 """OpenID Connect Discovery 1.0, section 2: https, no query and no fragment."""
+ADDRESS = re.compile(r"[0-9.]+")
+SCHEDD = re.compile(r"[A-Za-z0-9]([A-Za-z0-9@._-]*[A-Za-z0-9])?")
 ANYBODY = ("https://wlcg.cern.ch/jwt/v1/any", "any")
 """Audiences, in lower case, that every verifier takes: of the WLCG profile, and of SciTokens 2.0."""
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-PLACEHOLDER = re.compile(r"change_?me|replace_?me|^<[^>]+>$", re.IGNORECASE)
+ANNOTATION = re.compile(
+    r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
+"""Kubernetes, "Labels and Selectors": syntax of keys, which annotations share."""
+TAKEN = frozenset(
+    ("bin", "boot", "dev", "etc", "home", "lib", "lib32", "lib64", "opt")
+    + ("proc", "root", "run", "sbin", "srv", "sys", "tmp", "usr", "var")
+)
+"""Directories below / with the image's programs, users' homes, credentials and what the kernel shows
+(Filesystem Hierarchy Standard 3.0, chapter 3): a volume there would hide some of it, or be hidden."""
+OWN_CLAIM = re.compile(r"hub-db|home-.*|(queue-condor-schedd|cache-xcache)-[0-9]+")
+"""Claims of the facility's own: the hub's database, users' homes, volumes of StatefulSets."""
+PLACEHOLDER = re.compile(
+    r"(change|replace|fill)[-_ ]?me|\b(todo|fixme|xxx+)\b|<[a-z][-a-z0-9_. ]*>|\$\{[^}]*\}", re.IGNORECASE
+)
+"""What people leave in a file for others to fill in, also inside of a value: https://<host>."""
 LOCALHOSTS = ("localhost", "127.0.0.1", "::1")
 NODE_PORTS = range(30000, 32768)
 """Kubernetes' default range (kube-apiserver --service-node-port-range)."""
@@ -61,6 +89,7 @@ def check(settings: Settings, raw: Mapping[str, object], *, has_secret: bool) ->
         *credentials(settings),
         *xcache(settings),
         *pool(settings),
+        *health(settings),
         *network(settings),
     ]
 
@@ -174,6 +203,60 @@ def public(settings: Settings) -> Problems:
         yield Problem(
             "public.nodePort", f"{value.node_port} is no node port", "write a number from 30000 to 32767"
         )
+    yield from _balancer("public", value.service, value.load_balancer)
+    if value.ingress is not None:
+        yield from _ingress(settings, value.ingress)
+
+
+def _balancer(section: str, service: str, value: Balancer | None) -> Problems:
+    if value is None:
+        return
+    key = f"{section}.loadBalancer"
+    if service != "LoadBalancer":
+        yield Problem(
+            key, f"is unused with service: {service}", "write service: LoadBalancer, or leave it out"
+        )
+    if value.class_name is not None and not ANNOTATION.fullmatch(value.class_name):
+        # Kubernetes, Service: a load balancer's class is written as the key of a label is.
+        yield Problem(f"{key}.className", f"{value.class_name!r} is no class", "write NAME or DOMAIN/NAME")
+    yield from _annotations(f"{key}.annotations", value.annotations)
+
+
+def _annotations(key: str, annotations: Mapping[str, str]) -> Problems:
+    for name in annotations:
+        if not ANNOTATION.fullmatch(str(name)):
+            yield Problem(f"{key}.{name}", "is no key of an annotation", "write NAME or DOMAIN/NAME")
+
+
+def _ingress(settings: Settings, value: Ingress) -> Problems:
+    public, key = settings.public, "public.ingress"
+    url = parts(public.url)
+    if public.tls != "external" or public.service != "ClusterIP":
+        yield Problem(
+            key,
+            f"contradicts tls: {public.tls} and service: {public.service}",
+            "write tls: external and service: ClusterIP, or leave ingress out",
+        )
+    if url.scheme != "https" or not HOST.fullmatch(url.hostname or ""):
+        yield Problem(
+            key,
+            f"is for https and the name of a host, which public.url {public.url!r} is not",
+            "write https://HOST there",
+        )
+    for name, told, pattern in (
+        ("className", value.class_name, OBJECT_NAME),
+        ("tlsSecret", value.tls_secret, OBJECT_NAME),
+        ("controllerNamespace", value.controller_namespace, DNS_LABEL),
+    ):
+        if told is not None and not pattern.fullmatch(told):
+            yield Problem(f"{key}.{name}", f"{told!r} is no name", "write it as `kubectl get` shows it")
+    if value.asks_for_certificate and value.tls_secret is None:
+        yield Problem(
+            f"{key}.tlsSecret",
+            "is missing with an annotation of cert-manager's",
+            "write the name of the Secret that it is to keep the certificate in",
+        )
+    yield from _annotations(f"{key}.annotations", value.annotations)
 
 
 def _given(raw: Mapping[str, object], section: str, key: str) -> bool:
@@ -332,6 +415,60 @@ def session(settings: Settings) -> Problems:
             yield Problem("session.profiles", f"{name!r} is there {count} times", "name each profile once")
     yield from _quantity("session.homeSize", value.home_size)
     yield from _between("session.startTimeout", value.start_timeout, 30, 3600, "seconds")
+    yield from _volumes("session.volumes", value.volumes)
+
+
+def _volumes(key: str, volumes: tuple[Volume, ...]) -> Problems:
+    for index, volume in enumerate(volumes):
+        yield from _volume(f"{key}[{index}]", volume)
+        for other in volumes[:index]:
+            first, second = sorted((volume.mount_path, other.mount_path))
+            if _is_below(second, first):
+                yield Problem(
+                    f"{key}[{index}].mountPath",
+                    f"{volume.mount_path!r} and {other.mount_path!r} are one inside of the other",
+                    "write places side by side",
+                )
+            # The kubelet waits for ever for one claim's second volume (kubernetes/kubernetes, issue 28502).
+            if volume.claim == other.claim:
+                yield Problem(
+                    f"{key}[{index}].claim",
+                    f"{volume.claim!r} is the claim of {other.name}, too, and a pod can have it once",
+                    "write one directory for it",
+                )
+    yield from _once(f"{key}", tuple(volume.name for volume in volumes))
+
+
+def _volume(key: str, volume: Volume) -> Problems:
+    if not DNS_LABEL.fullmatch(volume.name) or len(volume.name) > 40:
+        yield Problem(
+            f"{key}.name",
+            f"{volume.name!r} is no short name",
+            "write at most 40 lower-case letters, digits, hyphens",
+        )
+    if not OBJECT_NAME.fullmatch(volume.claim):
+        yield Problem(
+            f"{key}.claim", f"{volume.claim!r} is no name of a claim", "write one of `kubectl get pvc`"
+        )
+    elif OWN_CLAIM.fullmatch(volume.claim):
+        yield Problem(
+            f"{key}.claim",
+            f"{volume.claim!r} is a volume of the facility's own, which users' code must not see",
+            "write a claim that you made for users",
+        )
+    path = volume.mount_path
+    if not PREFIX.fullmatch(path) or {".", ".."} & set(path.split("/")):
+        yield Problem(
+            f"{key}.mountPath",
+            f"{path!r} is no place",
+            "write /PATH, without slash at its end, such as /data",
+        )
+    elif path.split("/")[1] in TAKEN:
+        yield Problem(
+            f"{key}.mountPath",
+            f"{path!r} is among programs, homes or credentials, which it would hide",
+            "write another place below /, such as /data",
+        )
 
 
 def _worker(key: str, size: WorkerSize) -> Problems:
@@ -409,6 +546,7 @@ def dask_router(settings: Settings) -> Problems:
         )
     elif not 1 <= value.port <= 65535:
         yield Problem("daskRouter.port", f"{value.port} is no port", "write a number from 1 to 65535")
+    yield from _balancer("daskRouter", value.service, value.load_balancer)
     if node and value.port == settings.public.node_port:
         yield Problem("daskRouter.port", f"{value.port} is public.nodePort as well", "write another number")
 
@@ -591,8 +729,9 @@ def pool(settings: Settings) -> Problems:
             "take it out; an embedded pool makes its own key, flock needs one token of the site's for READ, "
             "ADVERTISE_MASTER and ADVERTISE_SCHEDD, remote needs tokens of the users' own",
         )
-    if value.mode != "embedded":
-        yield Problem("pool.mode", f"{value.mode} is not there yet", "write embedded")
+    yield from _only_with(value)
+    yield from _site_pool(value, settings)
+    yield from _remote_pool(value, settings)
     yield from _pool_domains(value)
     yield from _between("pool.tokenLifetime", value.token_lifetime, 300, 86400, "seconds")
     yield from _between("pool.jobsPerUser", value.jobs_per_user, 1, 10000, "jobs")
@@ -604,13 +743,124 @@ def _pool_domains(value: Pool) -> Problems:
     for key, domain in (("trustDomain", value.trust_domain), ("uidDomain", value.uid_domain)):
         if not OBJECT_NAME.fullmatch(domain):
             yield Problem(f"pool.{key}", f"{domain!r} is no domain", "write a name such as pool.example.org")
-    if value.trust_domain == value.uid_domain:
+    if value.trust_domain == value.uid_domain and value.mode != "remote":
         # An execute node is execute@TRUST_DOMAIN, and a user may be called so.
         yield Problem(
             "pool.uidDomain",
             "is pool.trustDomain",
             "write another one, such as users.DOMAIN, for users' names",
         )
+
+
+def _only_with(pool: Pool) -> Problems:
+    """Look at the sections that only one mode has."""
+    for mode, key, section in (("flock", "site", pool.site), ("remote", "remote", pool.remote)):
+        if section and pool.mode != mode:
+            yield Problem(
+                f"pool.{key}", f"is unused with mode: {pool.mode}", f"write mode: {mode}, or leave it out"
+            )
+        if section is None and pool.mode == mode:
+            yield Problem(
+                f"pool.{key}", f"is missing with mode: {mode}", "write collector, cidrs and the rest"
+            )
+
+
+def _site_pool(pool: Pool, settings: Settings) -> Problems:
+    site = pool.site
+    if site is None:
+        return
+    yield from _outside_pool("pool.site", site, settings)
+    for key, name in (("trustDomain", site.trust_domain), ("tokenSecret", site.token_secret)):
+        if not OBJECT_NAME.fullmatch(name):
+            yield Problem(f"pool.site.{key}", f"{name!r} is no name", "write one such as pool.example.org")
+    if site.trust_domain in (pool.trust_domain, pool.uid_domain):
+        yield Problem(
+            "pool.site.trustDomain",
+            f"{site.trust_domain} is a domain of this facility's own",
+            "write the site's TRUST_DOMAIN, which the facility cannot sign for",
+        )
+    if not ORIGIN.fullmatch(site.address) or ":" in site.address:
+        yield Problem("pool.site.address", f"{site.address!r} is no host", "write a name or an IPv4 address")
+    low = 30000 if site.service == "NodePort" else 1024
+    yield from _between("pool.site.port", site.port, low, 32767 if low == 30000 else 65535, "")
+    yield from _balancer("pool.site", site.service, site.load_balancer)
+
+
+REMOTE_TOKENS = {
+    "scitokens": {"audience": "the site's SCITOKENS_SERVER_AUDIENCE"},
+    "service": {"audience": "the name of the site's token service", "service": "its https address"},
+    "secrets": {"secret": "what the Secrets' names begin with"},
+}
+"""What each way to tokens of users needs."""
+
+
+def _remote_pool(pool: Pool, settings: Settings) -> Problems:
+    remote = pool.remote
+    if remote is None:
+        return
+    yield from _outside_pool("pool.remote", remote, settings)
+    if not SCHEDD.fullmatch(remote.schedd):
+        yield Problem("pool.remote.schedd", f"{remote.schedd!r} is no name", "write the site's SCHEDD_NAME")
+    values = {"audience": remote.audience, "service": remote.service, "secret": remote.secret}
+    for key, value in values.items():
+        needed = REMOTE_TOKENS[remote.tokens].get(key)
+        if needed and value is None:
+            yield Problem(f"pool.remote.{key}", f"is missing with tokens: {remote.tokens}", f"write {needed}")
+        if value is not None and not needed:
+            yield Problem(f"pool.remote.{key}", f"is unused with tokens: {remote.tokens}", "leave it out")
+    if remote.service is not None and not ISSUER.fullmatch(remote.service):
+        yield Problem(
+            "pool.remote.service",
+            f"{remote.service!r} is no https address",
+            "write one such as https://HOST/v1/token",
+        )
+    if remote.audience and remote.audience.lower().rstrip("/") in ANYBODY:
+        yield Problem(
+            "pool.remote.audience",
+            f"{remote.audience!r} means anybody",
+            "write the site's own, such as its URL",
+        )
+    if remote.secret and not (OBJECT_NAME.fullmatch(remote.secret) and len(remote.secret) <= 100):
+        yield Problem("pool.remote.secret", f"{remote.secret!r} is no name", "write one such as condor-token")
+    if remote.tokens == "scitokens" and ADDRESS.fullmatch(remote.collector.partition(":")[0]):
+        wrong = f"{remote.collector!r} is an address, and scitokens need a name to look for in a certificate"
+        yield Problem("pool.remote.collector", wrong, "write the host name that is in its certificate")
+    if remote.ca_config_map is not None and remote.tokens == "secrets":
+        yield Problem("pool.remote.caConfigMap", f"is unused with tokens: {remote.tokens}", "leave it out")
+    elif remote.ca_config_map is not None and not OBJECT_NAME.fullmatch(remote.ca_config_map):
+        yield Problem(
+            "pool.remote.caConfigMap", f"{remote.ca_config_map!r} is no name", "write one such as condor-ca"
+        )
+
+
+def _outside_pool(key: str, pool: OutsidePool, settings: Settings) -> Problems:
+    if settings.dask_router is None:
+        yield Problem(
+            "daskRouter",
+            f"is missing with {key}, whose workers come to their schedulers through it",
+            "write service and port",
+        )
+    if not ORIGIN.fullmatch(pool.collector) or not 0 < int(pool.collector.partition(":")[2] or 9618) < 65536:
+        yield Problem(f"{key}.collector", f"{pool.collector!r} is no server", "write HOST or HOST:PORT")
+    if not pool.cidrs:
+        yield Problem(f"{key}.cidrs", "is empty", "write the addresses of the site's machines")
+    yield from _cidrs(f"{key}.cidrs", pool.cidrs)
+    yield from _worker_ports(f"{key}.workerPorts", pool.worker_ports)
+    if pool.universe == "vanilla" and pool.image:
+        yield Problem(f"{key}.image", "is unused with universe: vanilla", "leave it out")
+    if pool.universe != "vanilla" and not pool.image and settings.images.registry.startswith("localhost/"):
+        yield Problem(
+            f"{key}.image",
+            f"is missing with images.registry {settings.images.registry}, which the site does not see",
+            "write this release's execute image as the site pulls it, such as docker://registry.example.org/execute:1",
+        )
+
+
+def _worker_ports(key: str, ports: tuple[int, ...]) -> Problems:
+    for index, port in enumerate(ports):
+        yield from _between(f"{key}[{index}]", port, 1024, 65535, "")
+    if len(ports) != 2 or ports[0] >= ports[1]:
+        yield Problem(key, f"{list(ports)} is no range", "write [FIRST, LAST] between 1024 and 65535")
 
 
 def _nodes(value: Pool) -> Problems:
@@ -627,7 +877,11 @@ def _nodes(value: Pool) -> Problems:
     )
     yield from _between("pool.nodes.drainSeconds", nodes.drain_seconds, 0, 3600, "seconds")
     yield from _between("pool.worker.cores", worker.cores, 1, 1024, "cores")
-    yield from _at_most("pool.worker.cores", worker.cores, nodes.cores, str(worker.cores), "pool.nodes.cores")
+    own = value.mode == "embedded"
+    if own:
+        yield from _at_most(
+            "pool.worker.cores", worker.cores, nodes.cores, str(worker.cores), "pool.nodes.cores"
+        )
     sizes = [
         *_size_between("pool.nodes.memory", nodes.memory, "512Mi", "16384Gi"),
         *_size_between("pool.nodes.scratch", nodes.scratch, "1Gi", "1048576Gi"),
@@ -635,12 +889,30 @@ def _nodes(value: Pool) -> Problems:
         *_size_between("pool.worker.disk", worker.disk, "64Mi", "1048576Gi"),
     ]
     yield from sizes
-    if sizes:
+    # What a site's nodes have, the site knows.
+    if sizes or not own:
         return
     for key, most in (("memory", nodes.memory), ("disk", nodes.scratch)):
         size: str = getattr(worker, key)
         if bytes_of(size) > bytes_of(most):
             yield Problem(f"pool.worker.{key}", f"{size!r} is more than a node has", f"write at most {most}")
+
+
+def health(settings: Settings) -> Problems:
+    file = settings.health.file if settings.health else None
+    if file is None:
+        return
+    cache = settings.xcache
+    if cache is None:
+        yield Problem(
+            "health.file", f"{file!r} is unused without xcache", "write coffea-casa:xcache, or leave it out"
+        )
+    elif not PREFIX.fullmatch(file) or {".", ".."} & set(file.split("/")):
+        yield Problem("health.file", f"{file!r} is no path", "write /PATH of a file, without root://")
+    elif not _is_below(file, cache.prefix):
+        yield Problem(
+            "health.file", f"{file!r} is not below xcache.prefix {cache.prefix!r}", "write a file that is"
+        )
 
 
 def network(settings: Settings) -> Problems:

@@ -21,10 +21,13 @@ SECRET_TEXT = "The client's secret at the issuer; set it with `pulumi config set
 
 
 def descriptions(cls: type[Any]) -> dict[str, str]:
-    """Return the docstring under each field of a dataclass, as one line."""
+    """Return the docstring under each field of a dataclass and of those it extends, as one line."""
     tree = ast.parse(inspect.getsource(cls)).body[0]
     assert isinstance(tree, ast.ClassDef)
     found: dict[str, str] = {}
+    for base in cls.__bases__:
+        if is_dataclass(base):
+            found |= descriptions(base)
     for field, text in zip(tree.body, tree.body[1:], strict=False):
         if (
             isinstance(field, ast.AnnAssign)

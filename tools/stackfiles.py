@@ -12,6 +12,7 @@ from unittest import mock
 
 import yaml
 
+from settings.errors import PROJECT
 from tools.recording import ROOT, Configuration, Json, Recorded, record
 
 SECRET = "fake-secret-configuration-"
@@ -85,6 +86,25 @@ def configuration(stack: str, root: Path = ROOT) -> tuple[str, Configuration]:
         secrets.add(client_secret)
     texts = {key: _text(value) for key, value in values.items()}
     return project, Configuration(values=texts, secrets=frozenset(secrets))
+
+
+def settings_of(text: str) -> tuple[Json, frozenset[str]]:
+    """Return the keys of a stack file's text that are the project's, as ``settings.load`` takes them.
+
+    With them come the names of those that are secret.
+    """
+    prefix = f"{PROJECT}:"
+    parsed = cast("Json | None", yaml.safe_load(text)) or {}
+    given: Json = parsed.get("config") or {}
+    revealed = {
+        key.removeprefix(prefix): _reveal(value, key.removeprefix(prefix))
+        for key, value in given.items()
+        if key.startswith(prefix)
+    }
+    return (
+        {key: value for key, (value, _) in revealed.items()},
+        frozenset(key for key, (_, secret) in revealed.items() if secret),
+    )
 
 
 def run_stack(

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.credentials.authority import Authority, host_pair, user_pair
-from services.credentials.idtoken import PoolKey, id_token
-from services.credentials.keys import SigningKey
+from services.credentials.idtoken import CondorToken, PoolKey, id_token
+from services.credentials.keys import AssertionKey, SigningKey
 from services.credentials.person import Person
+from services.credentials.scitoken import RESERVED, assertion, sci_token
 from services.credentials.settings import IssuerSettings
 from services.credentials.token import data_token
 
@@ -37,6 +38,8 @@ class Mint:
     signing: SigningKey = field(repr=False)
     pool_key: PoolKey | None = field(default=None, repr=False)
     """Of the pool in the settings."""
+    assertion_key: AssertionKey | None = field(default=None, repr=False)
+    """Of the assertions in the settings."""
 
     def bundle(self, person: Person, now: int) -> Bundle:
         """Return new credentials for a user from ``now`` (seconds since 1970) on.
@@ -65,14 +68,23 @@ class Mint:
                 "token": {"jti": token.jti, "kid": token.kid, "scope": token.scope},
             },
         )
-        return self._with_id_token(bundle, person, now)
+        for name, token in self._condor_tokens(person, now).items():
+            bundle = Bundle(
+                files={**bundle.files, name: token.text},
+                expires={**bundle.expires, name: token.expires},
+                facts={**bundle.facts, name: {"jti": token.jti, "sub": token.subject}},
+            )
+        return bundle
 
-    def _with_id_token(self, bundle: Bundle, person: Person, now: int) -> Bundle:
-        if self.settings.pool is None or self.pool_key is None:
-            return bundle
-        token = id_token(self.pool_key, person, self.settings.pool, now)
-        return Bundle(
-            files={**bundle.files, "condor_token": token.text},
-            expires={**bundle.expires, "condor_token": token.expires},
-            facts={**bundle.facts, "condor_token": {"jti": token.jti, "sub": token.subject}},
-        )
+    def _condor_tokens(self, person: Person, now: int) -> dict[str, CondorToken]:
+        """Return by file name what HTCondor, the facility's own or a site's, or a token service is shown."""
+        settings = self.settings
+        if settings.pool and self.pool_key:
+            return {"condor_token": id_token(self.pool_key, person, settings.pool, now)}
+        if person.slug in RESERVED:
+            return {}
+        if settings.sci_tokens:
+            return {"condor_token": sci_token(self.signing, person, settings.sci_tokens, now)}
+        if settings.assertions and self.assertion_key:
+            return {"condor_assertion": assertion(self.assertion_key, person, settings.assertions, now)}
+        return {}

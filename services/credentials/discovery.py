@@ -9,28 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from services.credentials.keys import ALGORITHM, jwks
+from services.credentials.keys import PublicKey, algorithm, jwks
 
 _CACHE = {"Cache-Control": "public, max-age=300"}
 """Seconds; verifiers of the SciTokens library look again after 600."""
 
 
-def document(issuer: str) -> dict[str, object]:
+def document(issuer: str, keys: Sequence[PublicKey]) -> dict[str, object]:
     """Return the discovery document."""
     return {
         "issuer": issuer,
         "jwks_uri": f"{issuer}/jwks",
         "response_types_supported": ["token"],
         "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": [ALGORITHM],
+        "id_token_signing_alg_values_supported": sorted({algorithm(key) for key in keys}),
     }
 
 
-def application(issuer: str, keys: Sequence[ec.EllipticCurvePublicKey]) -> web.Application:
+def application(issuer: str, keys: Sequence[PublicKey]) -> web.Application:
     """Return the web application; its answers are made once."""
-    discovery, published = document(issuer), jwks(keys)
+    discovery, published = document(issuer, keys), jwks(keys)
 
     async def configuration(_request: web.Request) -> web.Response:
         return web.json_response(discovery, headers=_CACHE)

@@ -45,8 +45,8 @@ class PoolKey:
 
 
 @dataclass(frozen=True)
-class IdToken:
-    """A signed token and what may be told of it."""
+class CondorToken:
+    """A signed token for HTCondor and what may be told of it."""
 
     text: str = field(repr=False)
     jti: str
@@ -55,7 +55,7 @@ class IdToken:
     """Seconds since 1970."""
 
 
-def id_token(key: PoolKey, person: Person, pool: Pool, now: int) -> IdToken:
+def id_token(key: PoolKey, person: Person, pool: Pool, now: int) -> CondorToken:
     """Return a token for one user from ``now`` (seconds since 1970) on.
 
     The name in it is the user's label, which HTCondor takes for a name whatever the user's own has in it.
@@ -72,4 +72,4 @@ def id_token(key: PoolKey, person: Person, pool: Pool, now: int) -> IdToken:
         "jti": jti,
     }
     text = jwt.encode(claims, key.key, "HS256", headers={"kid": KEY_ID})
-    return IdToken(text=text, jti=jti, subject=subject, expires=expires)
+    return CondorToken(text=text, jti=jti, subject=subject, expires=expires)

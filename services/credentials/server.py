@@ -21,7 +21,7 @@ from services.credentials.authority import Authority
 from services.credentials.bundle import Mint
 from services.credentials.gate import Gate
 from services.credentials.idtoken import PoolKey
-from services.credentials.keys import SigningKey, load_public, thumbprint
+from services.credentials.keys import AssertionKey, SigningKey, load_public, thumbprint
 from services.credentials.settings import Places, SettingsError, load, read
 
 API_PORT = 8443
@@ -49,14 +49,18 @@ def applications(places: Places, executor: ThreadPoolExecutor) -> tuple[web.Appl
         authority = Authority.load(read(places.settings / "ca.pem"), read(places.keys / "ca.key"))
         signing = SigningKey.load(read(places.keys / "signing.key"))
         pool_key = PoolKey.load(read(places.keys / "pool.key")) if settings.pool else None
+        assertion_key = (
+            AssertionKey.load(read(places.keys / "assertion.key")) if settings.assertions else None
+        )
         published = [load_public(read(file)) for file in sorted(places.settings.glob("published-*.pem"))]
     except (TypeError, ValueError) as error:
         raise SettingsError(f"keys: {error}") from error
-    if signing.kid not in map(thumbprint, published):
-        raise SettingsError("keys: the signing key is not published, so nobody could check its tokens")
+    signers = [signing.kid, *([assertion_key.kid] if assertion_key else [])]
+    if not set(signers) <= {thumbprint(key) for key in published}:
+        raise SettingsError("keys: a signing key is not published, so nobody could check its tokens")
     gate = Gate(rate=RATE, burst=BURST, at_once=AT_ONCE)
     return (
-        api.application(Mint(settings, authority, signing, pool_key), gate, executor),
+        api.application(Mint(settings, authority, signing, pool_key, assertion_key), gate, executor),
         discovery.application(settings.issuer, published),
     )
 

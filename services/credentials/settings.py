@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,18 @@ class Pool:
     """Tokens' ``iss``."""
     uid_domain: str
     """What stands behind the @ of users' names."""
+    token_lifetime: int
+    """Seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForSite:
+    """A site's HTCondor, or its token service, as far as tokens for it tell of it."""
+
+    issuer: str
+    """https address below which the site finds the public keys; tokens' ``iss``."""
+    audience: str
+    """The site's SCITOKENS_SERVER_AUDIENCE, or the service's name."""
     token_lifetime: int
     """Seconds."""
 
@@ -47,21 +59,27 @@ class IssuerSettings:
     """What tokens allow; ``{slug}`` stands for the user's label."""
     pool: Pool | None
     """None where the facility has no HTCondor of its own."""
+    sci_tokens: ForSite | None = None
+    """None where no site's HTCondor takes tokens of this issuer. Settings of release 0.1.0 do not have it."""
+    assertions: ForSite | None = None
+    """None where no site's token service takes this issuer's word. Nor do they have this."""
 
 
 def parse(raw: Mapping[str, Any]) -> IssuerSettings:
     """Turn the content of settings.json into IssuerSettings. Raises SettingsError for a wrong set of keys."""
     values = _values(IssuerSettings, raw)
     values |= {name: tuple(values[name]) for name in ("sessions", "audience", "data_scopes")}
-    if values["pool"] is not None:
-        values["pool"] = Pool(**_values(Pool, values["pool"]))
+    for name, kind in (("pool", Pool), ("sci_tokens", ForSite), ("assertions", ForSite)):
+        if values.get(name) is not None:
+            values[name] = kind(**_values(kind, values[name]))
     return IssuerSettings(**values)
 
 
-def _values(kind: type[IssuerSettings | Pool], raw: Mapping[str, Any]) -> dict[str, Any]:
+def _values(kind: type[IssuerSettings | Pool | ForSite], raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of one object by the names of its fields."""
     names = {_camel(field.name): field.name for field in fields(kind)}
-    if wrong := names.keys() ^ raw.keys():
+    needed = {_camel(field.name) for field in fields(kind) if field.default is MISSING}
+    if wrong := (raw.keys() - names.keys()) | (needed - raw.keys()):
         raise SettingsError(f"settings.json: missing or unknown: {', '.join(sorted(wrong))}")
     return {names[key]: value for key, value in raw.items()}
 
@@ -78,7 +96,7 @@ class Places:
     settings: Path
     """settings.json, ca.pem, and published-*.pem: public keys that tokens may be checked with."""
     keys: Path
-    """ca.key and signing.key; pool.key where the settings have a pool."""
+    """ca.key and signing.key; pool.key and assertion.key where the settings have a pool and assertions."""
     tls: Path
     """The server's own tls.crt and tls.key."""
 

@@ -31,7 +31,7 @@ class SessionCredentials:
     """What KubeSpawner's hooks do about credentials.
 
     ``ask`` gets a user's bundle; ``log_in`` the access token that takes the place of its data token, if
-    there is one; ``keeper`` owns a Secret until its pod is there.
+    there is one, but for users ``without_log_in``; ``keeper`` owns a Secret until its pod is there.
     """
 
     def __init__(
@@ -41,8 +41,9 @@ class SessionCredentials:
         log_in: Callable[[Any], Awaitable[AccessToken]] | None,
         keeper: Json,
         labels: Mapping[str, str],
+        without_log_in: frozenset[str] = frozenset(),
     ) -> None:
-        self._ask, self._log_in = ask, log_in
+        self._ask, self._log_in, self._without_log_in = ask, log_in, without_log_in
         self._keeper, self._labels = keeper, labels
         self._new: dict[str, Bundle] = {}
         self._due: dict[str, tuple[str, float]] = {}
@@ -89,7 +90,7 @@ class SessionCredentials:
 
     async def _bundle(self, spawner: Any) -> Bundle:
         bundle = await self._ask(spawner.user.name, slug(spawner.user.name))
-        if self._log_in is None:
+        if self._log_in is None or spawner.user.name in self._without_log_in:
             return bundle
         token = await self._log_in(spawner)
         return Bundle(

@@ -21,6 +21,7 @@ def hooks(settings: HubSettings, account_token: str) -> dict[str, Any]:
         log_in=fresh if settings.credentials.data_token == "identity" else None,
         keeper=account,
         labels=settings.session.labels,
+        without_log_in=frozenset({settings.health.user} if settings.health else ()),
     )
 
     # Functions: JupyterHub copies its configuration deeply, and methods with all that they belong to.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any, cast
 
 from services.hub.auth import authenticator
+from services.hub.health import refuse
 from services.hub.hooks import hooks
 from services.hub.issuer import IssuerClient, tls_context
+from services.hub.issuer_page import PublicKeys, pages
 from services.hub.laptop_page import PATH, TEMPLATES, page
 from services.hub.ownership import TOKEN
 from services.hub.services import roles, services, user_scopes
@@ -41,12 +43,21 @@ c.JupyterHub.extra_user_scopes = user_scopes(settings)
 c.JupyterHub.authenticator_class = "generic-oauth"
 c.GenericOAuthenticator.update(authenticator(settings, secret("oidc-client-secret")))
 
+if settings.health:
+    c.GenericOAuthenticator.post_auth_hook = refuse(settings.health)
+
 c.JupyterHub.spawner_class = "services.hub.facility_spawner.FacilitySpawner"
 c.KubeSpawner.update(kubespawner(settings))
 if TOKEN.exists():
     c.FacilitySpawner.update(hooks(settings, TOKEN.read_text()))
+    handlers: list[Any] = []
     if settings.laptop:
         c.JupyterHub.template_paths = [str(TEMPLATES)]
-        # Deprecated in favour of services; a service would be one more program that may ask for credentials.
         issuer = IssuerClient(settings.credentials.url, tls_context())
-        c.JupyterHub.extra_handlers = [(PATH, page(settings.laptop, settings.public_url, issuer.bundle))]
+        handlers.append((PATH, page(settings.laptop, settings.public_url, issuer.bundle)))
+    if settings.credentials.public_keys_url:
+        keys = PublicKeys(settings.credentials.public_keys_url, tls_context())
+        handlers += pages(settings.public_url, keys)
+    if handlers:
+        # Deprecated in favour of services; a service would be one more program that may ask for credentials.
+        c.JupyterHub.extra_handlers = handlers

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from services.hub import health
 from services.hub.settings import HubSettings, Limits, Service
 
 CULLER = "idle-culler"
@@ -48,6 +49,7 @@ def services(settings: HubSettings, secret: Callable[[str], str]) -> list[dict[s
     return [
         culler(settings.hub),
         *(external(service, secret) for service in settings.services),
+        *([health.service(secret(settings.health.token_file))] if settings.health else []),
     ]
 
 
@@ -57,7 +59,7 @@ def user_scopes(settings: HubSettings) -> set[str]:
 
 
 def roles(settings: HubSettings) -> list[dict[str, Any]]:
-    """Return the roles of the culler and of the tokens that servers get."""
+    """Return the roles of the culler, of the tokens that servers get, and of the health check."""
     return [
         {
             "name": CULLER,
@@ -69,4 +71,5 @@ def roles(settings: HubSettings) -> list[dict[str, Any]]:
             "name": "server",
             "scopes": ["users:activity!user", "access:servers!server", *sorted(user_scopes(settings))],
         },
+        *(health.roles(settings.health) if settings.health else []),
     ]

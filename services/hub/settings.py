@@ -98,6 +98,8 @@ class Credentials:
     """The credential service."""
     data_token: Literal["facility", "identity"]
     """Whether the data token is the service's, or the access token of the user's log-in."""
+    public_keys_url: str | None = None
+    """Where the service's public keys are, for sites that check its tokens; None where none does."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,14 @@ class Laptop:
 
     domain: str
     port: int
+
+
+@dataclass(frozen=True)
+class Health:
+    """The health check: a service that acts for one user of its own."""
+
+    user: str
+    token_file: str
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,8 @@ class HubSettings:
     services: list[Service]
     laptop: Laptop | None = None
     """None where they do not."""
+    health: Health | None = None
+    """None where nobody checks."""
 
 
 def _snake(name: str) -> str:
@@ -166,6 +178,8 @@ def load(path: Path = SETTINGS) -> HubSettings:
     parts["services"] = [_read(Service, item, f"{path}: services") for item in data.pop("services", [])]
     if laptop := data.pop("laptop", None):
         parts["laptop"] = _read(Laptop, laptop, f"{path}: laptop")
+    if health := data.pop("health", None):
+        parts["health"] = _read(Health, health, f"{path}: health")
     return _read(HubSettings, data | parts, str(path))
 
 

@@ -66,6 +66,9 @@ def home(session: Session) -> dict[str, Any]:
     """Return the traits of the home volume, which outlives server, hub and stack."""
     return {
         "storage_pvc_ensure": True,
+        # Its name never changes. Remembered is also that it was there, so that after a restore without homes
+        # no server would start.
+        "remember_pvc_name": False,
         "delete_pvc": False,
         "pvc_name_template": f"home-{TEMPLATE}",
         "storage_capacity": session.home_size,

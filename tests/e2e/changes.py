@@ -33,6 +33,11 @@ def laid_over(sections: Settings) -> Iterator[Path]:
 def up(overrides: Path = OVERRIDES) -> None:
     """Bring the facility to a file of settings and wait until its hub answers the world."""
     pulumi("up", "--yes", "--skip-preview", overrides=overrides)
+    hub_is_there()
+
+
+def hub_is_there() -> None:
+    """Wait until the hub answers the world."""
     rollout("hub")
     # A ready pod is not yet where its Service leads; what asks the hub fails for that moment.
     there = facility()

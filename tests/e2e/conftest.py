@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from health.account import user_path
 from tests.e2e import browser as chrome
 from tests.e2e import facility as operator
 from tests.e2e.facility import STATE, Facility
@@ -76,7 +77,7 @@ def colleague(chromium: Browser, facility: Facility) -> Person:
 
 def idle_kernel(account: Account) -> str | None:
     """Return the kernel of the open notebook once it waits for work."""
-    sessions = account.get(f"{account.facility.user_path(account.user)}api/sessions")
+    sessions = account.get(f"{user_path(account.user)}api/sessions")
     kernels = [session["kernel"] for session in sessions]
     return next((kernel["id"] for kernel in kernels if kernel["execution_state"] == "idle"), None)
 

@@ -7,13 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote
+from typing import Any
+
+from health.account import user_path
+from health.waiting import wait_for as wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 OVERRIDES = Path(__file__).with_name("overrides.yaml")
@@ -24,8 +25,6 @@ STACK = "opendata"
 COMPONENT = "app.kubernetes.io/component"
 USER_NAME = "hub.jupyter.org/username"
 """Annotation of a session pod: the user's name as the hub knows it."""
-
-T = TypeVar("T")
 
 
 def run(
@@ -69,10 +68,10 @@ def pulumi(
 
 
 def kubectl(
-    *arguments: str, check: bool = True, stdin: str | None = None
+    *arguments: str, check: bool = True, stdin: str | None = None, namespace: str = STACK
 ) -> subprocess.CompletedProcess[str]:
-    """Run kubectl as the cluster's administrator, in the facility's namespace."""
-    return run(_kubectl(), f"--namespace={STACK}", *arguments, check=check, stdin=stdin)
+    """Run kubectl as the cluster's administrator, in the facility's namespace unless it is another's."""
+    return run(_kubectl(), f"--namespace={namespace}", *arguments, check=check, stdin=stdin)
 
 
 @cache
@@ -84,55 +83,56 @@ def _kubectl() -> str:
     return found
 
 
-def objects(kind: str, *arguments: str) -> list[dict[str, Any]]:
+def objects(kind: str, *arguments: str, namespace: str = STACK) -> list[dict[str, Any]]:
     """Return the namespace's objects of a kind."""
-    return json.loads(kubectl("get", kind, "--output=json", *arguments).stdout)["items"]
+    return json.loads(kubectl("get", kind, "--output=json", *arguments, namespace=namespace).stdout)["items"]
 
 
-def pods(component: str | None = None) -> list[dict[str, Any]]:
-    """Return the pods that are not on their way out, of one component or all."""
-    chosen = [f"--selector={COMPONENT}={component}"] if component else []
-    return [pod for pod in objects("pods", *chosen) if "deletionTimestamp" not in pod["metadata"]]
+def pods(component: str | None = None, *, namespace: str = STACK) -> list[dict[str, Any]]:
+    """Return the facility's pods that are not on their way out, of one component or all; no operator's."""
+    chosen = f"{COMPONENT}={component}" if component else COMPONENT
+    found = objects("pods", f"--selector={chosen}", namespace=namespace)
+    return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
 
-def pod_name(component: str, user: str | None = None) -> str:
+def uids() -> dict[str, str]:
+    """Return component to the identity of its pods; a pod that was replaced has another."""
+    identities: dict[str, list[str]] = {}
+    for pod in pods():
+        identities.setdefault(pod["metadata"]["labels"][COMPONENT], []).append(pod["metadata"]["uid"])
+    return {component: ",".join(sorted(found)) for component, found in identities.items()}
+
+
+def pod_name(component: str, user: str | None = None, *, namespace: str = STACK) -> str:
     """Return the name of a component's running pod; of ``user``'s for sessions."""
-    for pod in pods(component):
+    for pod in pods(component, namespace=namespace):
         annotations = pod["metadata"].get("annotations", {})
         if pod["status"]["phase"] == "Running" and user in (None, annotations.get(USER_NAME)):
             return pod["metadata"]["name"]
     raise AssertionError(f"no running {component} pod" + (f" of {user}" if user else ""))
 
 
-def execute(pod: str, *command: str) -> subprocess.CompletedProcess[str]:
+def execute(
+    pod: str, *command: str, stdin: str | None = None, namespace: str = STACK
+) -> subprocess.CompletedProcess[str]:
     """Run a command in a pod; its failure is the caller's to judge."""
-    return kubectl("exec", "--quiet", pod, "--", *command, check=False)
+    given = [] if stdin is None else ["--stdin"]
+    words = ("exec", "--quiet", *given, pod, "--", *command)
+    return kubectl(*words, check=False, stdin=stdin, namespace=namespace)
 
 
-def reaches(pod: str, host: str, port: int) -> bool:
+def reaches(pod: str, host: str, port: int, *, namespace: str = STACK) -> bool:
     """Tell whether a TCP connection from a pod is accepted; the name must be known there."""
     script = f"getent hosts {host} >/dev/null || exit 42; exec 3<>/dev/tcp/{host}/{port}"
-    done = execute(pod, "timeout", "5", "bash", "-c", script)
+    done = execute(pod, "timeout", "5", "bash", "-c", script, namespace=namespace)
     # 1: refused (the firewall rejects); 124: no answer in 5 s (it drops).
     assert done.returncode in (0, 1, 124), f"{pod} to {host}:{port}: {done.returncode} {done.stderr}"
     return done.returncode == 0
 
 
-def wait_for(what: str, probe: Callable[[], T | None], seconds: float, pause: float = 1) -> T:
-    """Return the first true answer of ``probe``; AssertionError saying ``what`` was waited for."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = probe()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds:.0f} s in vain: {what} (last answer: {answer!r})")
-        time.sleep(pause)
-
-
-def rollout(deployment: str) -> None:
+def rollout(deployment: str, *, namespace: str = STACK) -> None:
     """Wait until a Deployment's pods are the new ones and ready."""
-    kubectl("rollout", "status", f"deployment/{deployment}", "--timeout=300s")
+    kubectl("rollout", "status", f"deployment/{deployment}", "--timeout=300s", namespace=namespace)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Facility:
 
     def user_path(self, user: str) -> str:
         """Return the path of a user's server, with a slash at its end."""
-        return f"/user/{quote(user, safe='@')}/"
+        return user_path(user)
 
 
 def facility() -> Facility:

@@ -15,11 +15,26 @@ from pathlib import Path
 
 from local.config import LINK, NODE_ADDRESS
 
-NAMESPACE, DEVICE, INSIDE = "coffea-laptop", "coffea-lap0", "eth0"
-HERE, THERE = "10.98.0.1", "10.98.0.2"
-"""This machine's and the laptop's addresses, beside the ranges of local/config.py."""
-HOSTS = Path("/etc/netns") / NAMESPACE / "hosts"
-"""What `ip netns exec` shows as /etc/hosts (ip-netns(8)): the wildcard of the facility's DNS."""
+
+@dataclass(frozen=True)
+class Place:
+    """A network namespace and its way to this machine."""
+
+    namespace: str
+    device: str
+    """This machine's end of the pair."""
+    here: str
+    there: str
+    """This machine's and the computer's addresses, beside the ranges of local/config.py."""
+
+    @property
+    def hosts(self) -> Path:
+        """What `ip netns exec` shows as /etc/hosts (ip-netns(8)): the wildcard of the facility's DNS."""
+        return Path("/etc/netns") / self.namespace / "hosts"
+
+
+LAPTOP = Place("coffea-laptop", "coffea-lap0", "10.98.0.1", "10.98.0.2")
+INSIDE = "eth0"
 
 
 def _do(*words: str, check: bool = True) -> None:
@@ -32,11 +47,12 @@ class Computer:
     """Somewhere to run programs that use the facility from outside."""
 
     home: Path
+    place: Place = LAPTOP
 
     def run(self, *command: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a command there; its failure is the caller's to judge."""
         return subprocess.run(
-            ["ip", "netns", "exec", NAMESPACE, *command],
+            ["ip", "netns", "exec", self.place.namespace, *command],
             capture_output=True,
             text=True,
             timeout=timeout,
@@ -46,30 +62,34 @@ class Computer:
 
 
 @contextmanager
-def computer(home: Path, *names: str) -> Iterator[Computer]:
+def computer(home: Path, *names: str, place: Place = LAPTOP) -> Iterator[Computer]:
     """Make a computer which finds the facility under these names; what was made goes away at the end."""
     with ExitStack() as stack:
-        _do("ip", "netns", "delete", NAMESPACE, check=False)
-        _do("ip", "netns", "add", NAMESPACE)
-        stack.callback(_do, "ip", "netns", "delete", NAMESPACE)
-        _do("ip", "link", "add", DEVICE, "type", "veth", "peer", "name", INSIDE, "netns", NAMESPACE)
-        _do("ip", "address", "add", f"{HERE}/30", "dev", DEVICE)
-        _do("ip", "link", "set", DEVICE, "up")
+        name, device = place.namespace, place.device
+        # What a run that was killed left behind: the device outlives its namespace for a while.
+        _do("ip", "netns", "delete", name, check=False)
+        _do("ip", "link", "delete", device, check=False)
+        _do("ip", "netns", "add", name)
+        stack.callback(_do, "ip", "netns", "delete", name)
+        _do("ip", "link", "add", device, "type", "veth", "peer", "name", INSIDE, "netns", name)
+        _do("ip", "address", "add", f"{place.here}/30", "dev", device)
+        _do("ip", "link", "set", device, "up")
         for words in (
-            ("address", "add", f"{THERE}/30", "dev", INSIDE),
+            ("address", "add", f"{place.there}/30", "dev", INSIDE),
             ("link", "set", INSIDE, "up"),
             ("link", "set", "lo", "up"),
-            ("route", "add", "default", "via", HERE),
+            ("route", "add", "default", "via", place.here),
         ):
-            _do("ip", "-netns", NAMESPACE, *words)
+            _do("ip", "-netns", name, *words)
         # The cluster's rules let it out; others get in only where the machine forwards anyway.
-        passing = ["FORWARD", "-i", DEVICE, "-o", LINK, "-j", "ACCEPT"]
+        passing = ["FORWARD", "-i", device, "-o", LINK, "-j", "ACCEPT"]
         _do("iptables", "-w", "-I", *passing)
         stack.callback(_do, "iptables", "-w", "-D", *passing)
-        for directory in (HOSTS.parent.parent, HOSTS.parent):
+        hosts = place.hosts
+        for directory in (hosts.parent.parent, hosts.parent):
             if not directory.exists():
                 directory.mkdir()
                 stack.callback(directory.rmdir)
-        HOSTS.write_text("".join(f"{NODE_ADDRESS} {name}\n" for name in names) + "127.0.0.1 localhost\n")
-        stack.callback(HOSTS.unlink)
-        yield Computer(home)
+        hosts.write_text("".join(f"{NODE_ADDRESS} {name}\n" for name in names) + "127.0.0.1 localhost\n")
+        stack.callback(hosts.unlink)
+        yield Computer(home, place)

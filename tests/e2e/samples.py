@@ -9,6 +9,11 @@ import numpy as np
 import uproot
 
 
+def branch(file: Path, name: str) -> Any:
+    """Return a branch of the events as numpy has it: one array an event where their lengths differ."""
+    return cast(Any, uproot).open(file)["Events"][name].array(library="np")
+
+
 def dimuon_counts(file: Path) -> list[int]:
     """Return the counts of opposite-charge pairs in 60 bins of mass from 0 to 120 GeV.
 

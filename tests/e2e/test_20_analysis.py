@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +12,8 @@ import pytest
 from local import samples
 from tests.e2e.facility import STACK, kubectl, pod_name, pods, wait_for
 from tests.e2e.samples import dimuon_counts
-from tests.e2e.server import KernelError, Server
+from tests.e2e.server import ANALYSIS, KernelError, Server
 
-ANALYSIS = Path(__file__).with_name("dimuon.py")
 ANALYSE = """
 import time, warnings, matplotlib
 matplotlib.use("agg")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +13,8 @@ import pytest
 from local import origin, samples
 from tests.e2e.facility import execute, kubectl, pod_name, reaches, wait_for
 from tests.e2e.samples import dimuon_counts
-from tests.e2e.server import KernelError, Server
+from tests.e2e.server import ANALYSIS, KernelError, Server
 
-ANALYSIS = Path(__file__).with_name("dimuon.py")
 CACHE = "xcache-0"
 DATASETS = {"dimuon": "nano_dimuon.root", "dy": "nano_dy.root"}
 ANALYSE = f"""
@@ -175,7 +174,10 @@ def test_writes_and_other_paths_are_refused(cold: dict[str, Any], notebook: Serv
     ), said
 
 
-LARGE = f"{origin.FOLDER}/large.bin"
+LARGE = f"{origin.FOLDER}/large-{uuid.uuid4().hex}.bin"
+"""Of a name of its own: a cache knows files of earlier runs."""
+SIZE = 2**35
+"""Bytes of that file, all of them a hole: a cache reads on by itself, a gigabyte in a second or two."""
 OPEN = f"""
 import time, xcache
 from XRootD.client import File
@@ -190,19 +192,20 @@ waited = time.monotonic() - start
 assert opened.ok, opened.message
 first, content = reader.read(0, 1000)
 """
-GO_ON = """
+GO_ON = f"""
 start = time.monotonic()
-status, _ = reader.read(60 * 2**20, 1000)
+status, _ = reader.read({SIZE} - 1000, 1000)
 seconds = time.monotonic() - start
+reader.close()
 """
 
 
 @pytest.fixture
 def large_file() -> Iterator[None]:
-    """A file at the origin of many blocks."""
+    """A file at the origin that is longer than a cache reads ahead before the origin has gone."""
     place = origin.data() / LARGE.lstrip("/")
     with place.open("wb") as content:
-        content.truncate(64 * 2**20)
+        content.truncate(SIZE)
     yield
     place.unlink()
 
@@ -217,6 +220,9 @@ def test_an_origin_that_came_back_is_read_again_and_one_that_dies_under_a_reader
     assert read == [True, 1000]
     assert waited < 60
     figures["origin that came back read again after (s)"] = round(waited)
+    kubectl("scale", "deployment/origin", "--namespace=origin", "--replicas=0")
+    # Not by force: that returns while the server still answers.
+    kubectl("delete", "pods", "--namespace=origin", "--all", "--grace-period=1")
     scale_origin(0)
     try:
         ok, said, seconds = notebook.value(GO_ON, "[status.ok, status.message, seconds]", seconds=600)

@@ -48,4 +48,4 @@ def test_the_user_is_still_logged_in(person: Person, remembered: str) -> None:
     person.page.goto(f"{facility.url}/hub/home")
     assert urlsplit(person.page.url).path == "/hub/home"
     assert not [url for url in person.requested if "/services/dex/" in url]
-    person.page.get_by_text(facility.first_user).first.wait_for()
+    person.page.get_by_text(person.account.user).first.wait_for()

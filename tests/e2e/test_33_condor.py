@@ -7,7 +7,6 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -15,6 +14,8 @@ import pytest
 
 from local import origin, samples
 from services.credentials.idtoken import KEY_ID, PoolKey
+from tests.e2e.changes import hub_is_there
+from tests.e2e.condor import in_schedd, owners, slug
 from tests.e2e.facility import (
     execute,
     kubectl,
@@ -27,9 +28,8 @@ from tests.e2e.facility import (
 )
 from tests.e2e.person import Person
 from tests.e2e.samples import dimuon_counts
-from tests.e2e.server import KernelError, Server
+from tests.e2e.server import ANALYSIS, KernelError, Server
 
-ANALYSIS = Path(__file__).with_name("dimuon.py")
 DATASETS = {"dimuon": "nano_dimuon.root", "dy": "nano_dy.root"}
 TRUST_DOMAIN, UID_DOMAIN = "pool.opendata.example.org", "users.opendata.example.org"
 TOOLS = """
@@ -78,26 +78,6 @@ counts = {{name: histogram.values().astype(int).tolist() for name, histogram in 
 """
 ANSWERS = "run('condor_q')[0] == 0"
 WORKERS = "len(client.scheduler_info(n_workers=-1)['workers'])"
-
-
-def in_schedd(*command: str) -> str:
-    """Run a command as the access point, which sees everybody's jobs."""
-    done = kubectl("exec", "condor-schedd-0", "--container=schedd", "--", *command, check=False)
-    return done.stdout + done.stderr
-
-
-def owners() -> list[str]:
-    """Return whose jobs wait or run."""
-    return in_schedd("condor_q", "-allusers", "-constraint", "JobStatus < 3", "-af", "Owner").split()
-
-
-def slug(person_or_server: Any) -> str:
-    """Return a user's label, which HTCondor knows them by."""
-    user = person_or_server.account.user
-    for pod in pods("session"):
-        if pod["metadata"]["annotations"]["hub.jupyter.org/username"] == user:
-            return pod["metadata"]["labels"]["coffea-casa/user"]
-    raise AssertionError(f"{user} has no session")
 
 
 def minted(
@@ -436,13 +416,13 @@ def test_a_session_that_vanishes_while_the_hub_is_away_leaves_no_jobs(colleague:
         wait_for("the end of the colleague's jobs", lambda: who not in owners(), 60)
     finally:
         kubectl("scale", "deployment/hub", "--replicas=1")
-        rollout("hub")
-    wait_for(
-        "the hub to know that the server has gone",
-        lambda: not colleague.account.get(colleague.account.hub_path).get("servers"),
-        120,
-    )
-    colleague.account.start_server()
+        hub_is_there()
+        wait_for(
+            "the hub to know that the server has gone",
+            lambda: not colleague.account.get(colleague.account.hub_path).get("servers"),
+            120,
+        )
+        colleague.account.start_server()
 
 
 def test_no_secret_is_in_the_daemons_logs() -> None:

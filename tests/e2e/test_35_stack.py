@@ -12,7 +12,7 @@ import yaml
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tests.e2e.facility import COMPONENT, OVERRIDES, STATE, pods, pulumi, rollout, wait_for
+from tests.e2e.facility import OVERRIDES, STATE, pulumi, rollout, uids, wait_for
 from tests.e2e.server import Server
 
 SECRET_MARK = "4dabf18193072939515e22adb298388d"
@@ -33,14 +33,6 @@ def secrets(value: Any, name: str = "") -> Iterator[str]:
     elif isinstance(value, list):
         for child in cast(list[Any], value):
             yield from secrets(child, name)
-
-
-def uids() -> dict[str, str]:
-    """Return component to the identity of its pods; a pod that was replaced has another."""
-    identities: dict[str, list[str]] = {}
-    for pod in pods():
-        identities.setdefault(pod["metadata"]["labels"][COMPONENT], []).append(pod["metadata"]["uid"])
-    return {component: ",".join(sorted(found)) for component, found in identities.items()}
 
 
 def test_there_is_nothing_to_change() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
+from health.account import user_path
 from tests.e2e.facility import execute, pod_name, pods, wait_for
 from tests.e2e.person import Person
 from tests.e2e.server import Account, Server
@@ -40,7 +41,7 @@ def panel(person: Person, notebook: Server) -> Iterator[Page]:
 def test_the_panel_starts_a_cluster_on_htcondor_and_shows_it(panel: Page, person: Person) -> None:
     assert "CoffeaCasaCluster" in panel.locator(".dask-ClusterListingItem").inner_text()
     account = person.account
-    (cluster,) = clusters(account, account.facility.user_path(account.user))
+    (cluster,) = clusters(account, user_path(account.user))
     assert cluster["scheduler_address"].startswith("tls://")
     assert cluster["dashboard_link"].endswith(DASHBOARD)
 
@@ -48,7 +49,7 @@ def test_the_panel_starts_a_cluster_on_htcondor_and_shows_it(panel: Page, person
 def test_every_notebook_finds_it(panel: Page, person: Person) -> None:
     assert panel
     account = person.account
-    path = account.facility.user_path(account.user)
+    path = user_path(account.user)
     (cluster,) = clusters(account, path)
     scaled = account.request("PATCH", f"{path}dask/clusters/{cluster['id']}", json={"workers": 1})
     assert scaled.status_code == 200, scaled.text
@@ -61,7 +62,7 @@ def test_every_notebook_finds_it(panel: Page, person: Person) -> None:
 def test_its_dashboard_opens_for_its_owner_alone(panel: Page, person: Person, colleague: Person) -> None:
     assert panel
     account = person.account
-    path = account.facility.user_path(account.user)
+    path = user_path(account.user)
     page = person.page.context.new_page()
     page.goto(f"{account.facility.url}{path}{DASHBOARD}")
     # Bokeh's plots come over the dashboard's web socket.
@@ -87,7 +88,7 @@ def test_its_dashboard_is_closed_to_other_pods(panel: Page, person: Person, coll
 
 def test_the_panel_ends_it(panel: Page, person: Person) -> None:
     account = person.account
-    path = account.facility.user_path(account.user)
+    path = user_path(account.user)
     (cluster,) = clusters(account, path)
     assert account.request("DELETE", f"{path}dask/clusters/{cluster['id']}").status_code == 204
     wait_for("an empty panel", lambda: panel.locator(".dask-ClusterListingItem").count() == 0, 30)

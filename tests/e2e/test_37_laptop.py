@@ -8,20 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
+from tests.e2e.download import DOMAIN, PORT, Files, download
 from tests.e2e.facility import Facility, kubectl, pod_name
 from tests.e2e.outside import Computer, computer
 from tests.e2e.person import Person
 from tests.e2e.server import Server
 
-PORT = 30786
-"""The stack file's daskRouter.port."""
-DOMAIN = "dask.localhost"
 UNKNOWN = (f"nobody-here.{DOMAIN}", "localhost.example.org", "daskgateway-opendata." + "0" * 32)
 """Names that lead nowhere: of the right shape, of another facility, and of the gateway's clusters."""
 START = """
@@ -55,42 +52,13 @@ print(time.monotonic() - start, said)
 """Without Dask: shake hands, and see whether a scheduler speaks."""
 
 
-@dataclass(frozen=True)
-class Files:
-    """An unpacked download."""
-
-    place: Path
-
-    @property
-    def slug(self) -> str:
-        return self.place.name.removeprefix("dask-")
-
-    @property
-    def host(self) -> str:
-        return f"{self.slug}.{DOMAIN}"
-
-
 @pytest.fixture(scope="module")
 def scheduler(notebook: Server) -> Iterator[Server]:
-    """The first user's notebook with a cluster on HTCondor, whose scheduler is at port 8786."""
-    notebook.run(START)
-    yield notebook
-    notebook.run("mine.close()")
-
-
-def download(person: Person, facility: Facility, directory: Path) -> Files:
-    """Go from the home page to the laptop's and press its button."""
-    page = person.page.context.new_page()
-    page.goto(f"{facility.url}/hub/home")
-    page.locator("#laptop").click()
-    with page.expect_download() as given:
-        page.locator("#laptop_form [type=submit]").click()
-    file = directory / given.value.suggested_filename
-    given.value.save_as(file)
-    page.close()
-    # unzip keeps the files' modes, as file managers do; Python's own does not.
-    subprocess.run(["unzip", "-q", str(file), "-d", str(directory)], check=True)
-    return Files(directory / file.stem)
+    """A new kernel of the first user's with a cluster on HTCondor, whose scheduler is at port 8786."""
+    kernel = notebook.account.start_kernel()
+    kernel.run(START)
+    yield kernel
+    kernel.run("mine.close()")
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from health.account import user_path
 from tests.e2e.facility import Facility, execute, pod_name, pods
 from tests.e2e.person import Person
 from tests.e2e.server import Account, Server
@@ -54,7 +55,7 @@ def nobody(facility: Facility) -> Account:
 
 def test_the_colleagues_own_token_works(colleague: Person) -> None:
     account = colleague.account
-    assert account.get(f"{account.facility.user_path(account.user)}api/status")["started"]
+    assert account.get(f"{user_path(account.user)}api/status")["started"]
     assert account.get(CLUSTERS) == {}
 
 

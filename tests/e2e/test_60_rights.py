@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from functools import cache
 
 import pytest
-import requests
-import yaml
 
-from tests.e2e.facility import STACK, STATE, kubectl, objects, pods
+from tests.e2e.accounts import ask
+from tests.e2e.facility import STACK, kubectl, objects, pods
 
 CORE = "/api/v1"
 HERE = f"{CORE}/namespaces/{STACK}"
@@ -74,22 +72,9 @@ REQUESTS = (
 )
 
 
-@cache
-def token(account: str) -> str:
-    return kubectl("create", "token", account).stdout.strip()
-
-
 @pytest.mark.parametrize("request_", REQUESTS, ids=str)
 def test_an_account_may_do_its_work_and_nothing_else(request_: Request) -> None:
-    cluster = yaml.safe_load((STATE / "kubeconfig").read_text())["clusters"][0]["cluster"]
-    answer = requests.request(
-        request_.method,
-        cluster["server"] + request_.path,
-        headers={"Authorization": f"Bearer {token(request_.account)}"},
-        json=BODIES.get(request_.method),
-        verify=cluster["certificate-authority"],
-        timeout=30,
-    )
+    answer = ask(request_.account, request_.method, request_.path, BODIES.get(request_.method))
     assert answer.status_code == (GRANTED[request_.method] if request_.granted else 403), answer.text
 
 

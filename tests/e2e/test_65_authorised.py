@@ -18,7 +18,7 @@ from tests.e2e.capture import listening, process
 from tests.e2e.changes import changed, laid_over, up
 from tests.e2e.facility import execute, kubectl, objects, pod_name, rollout, wait_for
 from tests.e2e.samples import dimuon_counts
-from tests.e2e.server import Server
+from tests.e2e.server import ANALYSIS, Server
 
 CACHE = "root://xcache.opendata.svc.cluster.local/"
 FOLDER = origin.FOLDER
@@ -94,7 +94,7 @@ counts = {{name: histogram.values().astype(int).tolist() for name, histogram in 
 def test_workers_analyse_without_a_step_by_the_user(session: str, notebook: Server, cluster: str) -> None:
     assert session
     assert cluster
-    notebook.upload(Path(__file__).with_name("dimuon.py"))
+    notebook.upload(ANALYSIS)
     counts = notebook.value(ANALYSE, "counts", seconds=600)
     files = samples.fetch()
     assert counts == {name: dimuon_counts(files[file]) for name, file in DATASETS.items()}

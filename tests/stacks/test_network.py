@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests import harness
 from tests.harness import edited, without
 from tests.stacks.checks import network
 from tests.stacks.checks.network import DNS, End, Flows, allowed, pod
@@ -57,16 +58,20 @@ INTENDED: Flows = {
     # Is the scheduler of these workers still there?
     ("condor-schedd", "session"): {8786},
 }
-AUTHORISED: Flows = {
+SEVERAL: Flows = {
     ("session", "xcache-redirector"): {1094},
     ("dask-scheduler", "xcache-redirector"): {1094},
     ("dask-worker", "xcache-redirector"): {1094},
+    ("condor-execute", "xcache-redirector"): {1094},
     ("xcache", "xcache-redirector"): {1213},
+}
+"""Besides, of the stacks with several caches."""
+AUTHORISED: Flows = {
     # Who checks tokens asks the issuer for its keys.
     ("xcache", "credentials"): {8444},
     ("xcache-redirector", "credentials"): {8444},
 }
-"""Besides, of the stacks with several caches that want tokens."""
+"""Besides, of the stacks with caches that want tokens."""
 API_SERVER = End("10.43.0.1")
 NODE = End("192.168.1.10")
 WORLD = "dask-router-public"
@@ -76,9 +81,13 @@ INTERNET_6 = End("2001:db8::80")
 
 
 def doors_of(recorded: Recorded) -> set[tuple[str, int]]:
-    """Return (component, port) of what the facility means to be public: the proxy, perhaps Dask's door."""
+    """Return (component, port) of what the facility means to be public: the proxy, perhaps Dask's door.
+
+    Behind an Ingress the proxy is its controller's alone.
+    """
     services = {r.metadata_name: r.manifest["spec"] for r in recorded.objects if r.kind == "Service"}
-    public = {"proxy-public": "proxy", WORLD: "dask-router"}
+    behind = any(r.kind == "Ingress" for r in recorded.objects)
+    public = {**({} if behind else {"proxy-public": "proxy"}), WORLD: "dask-router"}
     return {
         (component, port["targetPort"])
         for service, component in public.items()
@@ -95,7 +104,8 @@ def rules(recorded: Recorded) -> network.Policies:
 
 def test_the_flows_between_pods_are_the_intended_ones(recorded: Recorded, namespace: str) -> None:
     present = set(network.components(recorded.objects))
-    wanted = INTENDED | (AUTHORISED if "xcache-redirector" in present else {})
+    authorised = any(r.metadata_name == "xcache-tls" for r in recorded.objects)
+    wanted = INTENDED | SEVERAL | (AUTHORISED if authorised else {})
     intended = {pair: ports for pair, ports in wanted.items() if set(pair) <= present}
     if not any(r.metadata_name == WORLD for r in recorded.objects):
         intended.pop(("dask-router", "session"))
@@ -178,6 +188,30 @@ def test_strangers_come_in_by_the_public_doors_only(
         if network.enters(rules, stranger, pod(component, namespace), port)
     }
     assert doors == doors_of(recorded)
+
+
+@pytest.mark.parametrize("stack", ["atlas", "unl"])
+def test_behind_an_ingress_its_controller_comes_to_the_proxys_public_port_and_nothing_else(
+    stack: str,
+) -> None:
+    recorded = harness.recorded(stack)
+    rules, controller = network.policies(recorded.objects), End("10.42.0.9", "ingress-nginx", {"a": "b"})
+    assert {
+        (component, port)
+        for component in network.components(recorded.objects)
+        for port in network.interesting_ports(recorded.objects)
+        if network.enters(rules, controller, pod(component, stack), port)
+    } == {("proxy", 8000)} | doors_of(recorded)
+
+
+def test_a_site_with_a_pool_comes_to_the_access_point_from_its_own_addresses_alone() -> None:
+    rules = network.policies(harness.recorded("unl").objects)
+    schedd, site = pod("condor-schedd", "unl"), End("129.93.1.1")
+    assert allowed(rules, site, schedd, 9618)
+    assert allowed(rules, schedd, site, 9618)
+    assert not allowed(rules, INTERNET, schedd, 9618)
+    assert not allowed(rules, schedd, INTERNET, 9618)
+    assert not allowed(rules, site, pod("condor-manager", "unl"), 9618)
 
 
 def test_a_namesake_in_another_namespace_is_a_stranger(rules: network.Policies, namespace: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests import harness
 from tests.harness import edited, without
 from tests.stacks.checks import references
 from tools.recording import Json, Recorded, Resource
@@ -18,12 +19,46 @@ def existing_secrets(config: dict[str, str]) -> list[str]:
     public = json.loads(config.get("coffea-casa:public", "{}"))
     images = json.loads(config.get("coffea-casa:images", "{}"))
     cache = json.loads(config.get("coffea-casa:xcache", "{}"))
-    named = (public.get("tlsSecret"), images.get("pullSecret"), cache.get("upstreamSecret"))
+    pool = json.loads(config.get("coffea-casa:pool", "{}"))
+    named = (
+        public.get("tlsSecret"),
+        images.get("pullSecret"),
+        cache.get("upstreamSecret"),
+        pool.get("site", {}).get("tokenSecret"),
+    )
     return [name for name in named if name]
 
 
+def existing_claims(config: dict[str, str]) -> list[str]:
+    """Return the claims that the settings say somebody else made."""
+    session = json.loads(config.get("coffea-casa:session", "{}"))
+    return [volume["claim"] for volume in session.get("volumes", [])]
+
+
 def test_every_reference_resolves(recorded: Recorded, config: dict[str, str]) -> None:
-    assert not references.unresolved(recorded.objects, existing_secrets(config))
+    assert not references.unresolved(recorded.objects, existing_secrets(config), existing_claims(config))
+
+
+def test_a_claim_that_nobody_speaks_of_is_noticed() -> None:
+    unl = harness.recorded("unl")
+    found = references.unresolved(unl.objects, ["xcache-origin", "site-token"])
+    assert {problem.split(" needs ")[1] for problem in found} == {
+        "PersistentVolumeClaim cvmfs, which is not in the stack"
+    }
+
+
+def test_every_ingress_leads_somewhere(recorded: Recorded) -> None:
+    assert not references.dead_ingresses(recorded.objects)
+
+
+def test_an_ingress_to_nowhere_is_noticed() -> None:
+    unl = harness.recorded("unl")
+
+    def another_port(inputs: Json) -> None:
+        inputs["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["port"]["name"] = "https"
+
+    spoiled = edited(unl.objects, "Ingress", "proxy", another_port)
+    assert references.dead_ingresses(spoiled) == ["Ingress proxy sends / to proxy-public:https"]
 
 
 def pod_of(inputs: Json) -> Json:

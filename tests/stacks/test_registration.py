@@ -98,6 +98,16 @@ def test_a_missing_or_wrong_label_is_noticed(opendata: Recorded) -> None:
         assert len(registration.unlabelled(spoiled, "opendata")) == expected
 
 
+def test_a_facilitys_label_on_what_all_share_is_noticed(opendata: Recorded) -> None:
+    def claim(inputs: Any) -> None:
+        inputs["metadata"]["labels"]["app.kubernetes.io/instance"] = "opendata"
+
+    name = "daskclusters.gateway.dask.org"
+    spoiled = edited(opendata.objects, "CustomResourceDefinition", name, claim)
+    (problem,) = registration.unlabelled(spoiled, "opendata")
+    assert "is shared" in problem
+
+
 def test_identity_and_data_are_protected(recorded: Recorded) -> None:
     assert not registration.unprotected(recorded.resources)
 

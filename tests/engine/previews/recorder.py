@@ -40,6 +40,8 @@ class Bench:
     """A directory with a copy of the program, a backend and the engine's environment."""
 
     directory: Path
+    checkout: Path = ROOT
+    """Whose program and stack files it copies."""
 
     @property
     def project(self) -> Path:
@@ -81,14 +83,14 @@ class Bench:
         """Copy the program, with the scenario's edits if it is to be ``changed``."""
         self.project.mkdir(exist_ok=True)
         for part in PARTS:
-            source, target = ROOT / part, self.project / part
+            source, target = self.checkout / part, self.project / part
             if source.is_dir():
                 shutil.copytree(
                     source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
                 )
             else:
                 shutil.copyfile(source, target)
-        shutil.copyfile(ROOT / "__main__.py", self.project / "facility.py")
+        shutil.copyfile(self.checkout / "__main__.py", self.project / "facility.py")
         shutil.copyfile(HERE / "program.py", self.project / "__main__.py")
         for file, old, new in scenario.edits if changed else ():
             text = (self.project / file).read_text()
@@ -99,7 +101,7 @@ class Bench:
     def lay_settings(self, scenario: Scenario, *, changed: bool) -> None:
         """Write the stack file; the engine's own lines in it (the salt) stay."""
         name = f"Pulumi.{scenario.stack}.yaml"
-        config = yaml.safe_load((ROOT / name).read_text())["config"]
+        config = yaml.safe_load((self.checkout / name).read_text())["config"]
         for tree in (scenario.before, *([scenario.after] if changed else [])):
             config = {key: value for key, value in overlay(config, tree).items() if value is not None}
         file = self.project / name

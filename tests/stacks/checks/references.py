@@ -72,16 +72,22 @@ MADE_BY_THE_HUB = ("session-{user_server}",)
 """Secrets that are there when the pods are that need them."""
 
 
-def unresolved(resources: Sequence[Resource], existing_secrets: Collection[str] = ()) -> list[str]:
+def unresolved(
+    resources: Sequence[Resource],
+    existing_secrets: Collection[str] = (),
+    existing_claims: Collection[str] = (),
+) -> list[str]:
     """Return references of pods, RoleBindings and settings to objects or keys that are not there.
 
-    ``existing_secrets`` are those the settings say somebody else made.
+    ``existing_secrets`` and ``existing_claims`` are those the settings say somebody else made.
     """
     known = _known(resources)
     problems: list[str] = []
     for pod in (*pods(resources), *runtime_pods(resources)):
         for kind, name, key in references(pod):
             if kind == "Secret" and name in (*existing_secrets, *MADE_BY_THE_HUB):
+                continue
+            if kind == "PersistentVolumeClaim" and name in existing_claims:
                 continue
             if (kind, name) not in known:
                 problems.append(f"{pod.owner} needs {kind} {name}, which is not in the stack")
@@ -136,6 +142,24 @@ def dead_services(resources: Sequence[Resource]) -> list[str]:
                     f"Service {resource.metadata_name} sends to port {target}, where nothing listens"
                 )
     return problems
+
+
+def dead_ingresses(resources: Sequence[Resource]) -> list[str]:
+    """Return Ingresses that send a path to a Service, or to a port of one, that is not there."""
+    ports = {
+        resource.metadata_name: {port["name"] for port in resource.manifest["spec"]["ports"]}
+        for resource in resources
+        if resource.kind == "Service"
+    }
+    return [
+        f"Ingress {resource.metadata_name} sends {path['path']} to {told['name']}:{told['port']['name']}"
+        for resource in resources
+        if resource.kind == "Ingress"
+        for rule in resource.manifest["spec"]["rules"]
+        for path in rule["http"]["paths"]
+        for told in (path["backend"]["service"],)
+        if told["port"]["name"] not in ports.get(told["name"], set())
+    ]
 
 
 def unheard_probes(resources: Sequence[Resource]) -> list[str]:

@@ -12,10 +12,14 @@ from tools.recording import STACK_TYPE, Recorded, Resource
 
 CLUSTER_SCOPED = {"CustomResourceDefinition", "Namespace"}
 """The only kinds outside the facility's namespace."""
+SHARED = {"CustomResourceDefinition"}
+"""Kinds that every facility of a cluster may install; the same object then."""
 PREFIX = "app.kubernetes.io/"
 LABELS = {
     f"{PREFIX}{label}" for label in ("name", "instance", "component", "part-of", "version", "managed-by")
 }
+
+OF_ONE_FACILITY = {f"{PREFIX}instance", f"{PREFIX}version"}
 
 
 def _label(resource: Resource) -> str:
@@ -75,15 +79,21 @@ def misplaced(resources: Sequence[Resource], namespace: str) -> list[str]:
 
 
 def unlabelled(resources: Sequence[Resource], namespace: str) -> list[str]:
-    """Return objects without the six labels, and selectors on labels that may change."""
+    """Return objects without the six labels, and selectors on labels that may change.
+
+    What facilities share is no facility's: it has neither instance nor version.
+    """
     problems: list[str] = []
     for resource in resources:
         if not resource.kubernetes:
             continue
         labels = resource.manifest["metadata"].get("labels", {})
-        if missing := LABELS - set(labels):
+        wanted = LABELS - OF_ONE_FACILITY if resource.kind in SHARED else LABELS
+        if missing := wanted - set(labels):
             problems.append(f"{_label(resource)} lacks {', '.join(sorted(missing))}")
-        elif labels[f"{PREFIX}instance"] != namespace:
+        elif surplus := set(labels) & OF_ONE_FACILITY - wanted:
+            problems.append(f"{_label(resource)} is shared, and has {', '.join(sorted(surplus))}")
+        elif resource.kind not in SHARED and labels[f"{PREFIX}instance"] != namespace:
             problems.append(f"{_label(resource)} says it is of {labels[f'{PREFIX}instance']}")
         if resource.kind in WORKLOADS - {"Job"}:
             spec = resource.manifest["spec"]

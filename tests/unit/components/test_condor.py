@@ -13,12 +13,19 @@ from components import condor_config as config
 from components.base import Facility
 from components.condor_bridge import CondorBridge, CondorBridgeArgs
 from components.session import SessionContribution
-from settings import CondorWorker, ExecuteNodes, Images, Network, Pool
+from components.site_volumes import site_volumes
+from settings import CondorWorker, ExecuteNodes, Images, Network, Pool, Volume
 from tests.realmocks import run
 
 FACILITY = Facility(namespace="opendata", dns_domain="cluster.local", storage_class=None, images=Images())
 POOL = Pool(mode="embedded", trust_domain="pool.example.org", uid_domain="users.example.org")
 CACHE = SessionContribution(name="xcache", environment={"XCACHE_HOST": "xcache.opendata.svc"})
+PLACES = site_volumes(
+    [
+        Volume(name="cvmfs", claim="cvmfs", mount_path="/cvmfs", automounts=True),
+        Volume(name="data", claim="data", mount_path="/data", read_only=False),
+    ]
+)
 ROLES = {
     "manager": config.manager(FACILITY, POOL),
     "schedd": config.schedd(FACILITY, POOL),
@@ -135,7 +142,7 @@ def test_the_tools_find_their_pool_and_a_token_that_nobody_else_may_read() -> No
 
 def test_dask_is_told_certificates_sizes_and_the_spool() -> None:
     worker = CondorWorker(cores=2, memory="3584Mi", disk="8Gi")
-    told = yaml.safe_load(config.dask(replace(POOL, worker=worker)))
+    told = yaml.safe_load(config.dask(FACILITY, replace(POOL, worker=worker)))
     assert told["distributed"]["comm"]["tls"]["client"]["cert"] == "/etc/cmsaf-secrets/hostcert.pem"
     jobs = told["jobqueue"]["coffea-casa"]
     assert (jobs["cores"], jobs["memory"], jobs["disk"]) == (2, "3584MiB", "8GiB")
@@ -148,7 +155,9 @@ def resources() -> dict[str, Any]:
     found: list[CondorBridge] = []
 
     def program() -> None:
-        given = CondorBridgeArgs(facility=FACILITY, settings=POOL, network=Network(), contributions=(CACHE,))
+        given = CondorBridgeArgs(
+            facility=FACILITY, settings=POOL, network=Network(), contributions=(CACHE, PLACES)
+        )
         found.append(CondorBridge("condor", given))
 
     return run(program) | {"bridge": found[0]}
@@ -168,6 +177,20 @@ def test_the_container_that_runs_jobs_does_not_see_the_key(resources: dict[str, 
     assert not sees_the_key(execute["execute"])
     assert sees_the_key(execute["token"])
     assert execute["token"]["restartPolicy"] == "Always"
+
+
+def test_jobs_see_the_sites_directories_and_the_container_with_the_key_does_not(
+    resources: dict[str, Any],
+) -> None:
+    execute = containers(resources["condor-execute"])
+    mounts = {mount["name"]: mount for mount in execute["execute"]["volumeMounts"]}
+    place = {"name": "site-cvmfs", "mountPath": "/cvmfs", "readOnly": True}
+    assert mounts["site-cvmfs"] == place | {"mountPropagation": "HostToContainer"}
+    assert mounts["site-data"] == {"name": "site-data", "mountPath": "/data"}
+    volumes = {one["name"]: one for one in resources["condor-execute"]["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["site-cvmfs"]["persistentVolumeClaim"] == {"claimName": "cvmfs", "readOnly": True}
+    assert volumes["site-data"]["persistentVolumeClaim"] == {"claimName": "data"}
+    assert not [mount for mount in execute["token"]["volumeMounts"] if mount["name"].startswith("site-")]
 
 
 def test_the_daemons_that_check_tokens_see_the_key(resources: dict[str, Any]) -> None:

@@ -3,7 +3,15 @@
 import pytest
 
 from components.network import Flow, ports
-from components.session import SessionCollisionError, SessionContribution, SessionFile, merge
+from components.session import (
+    SessionClaim,
+    SessionCollisionError,
+    SessionContribution,
+    SessionFile,
+    merge,
+)
+from components.site_volumes import site_volumes
+from settings import Volume
 
 
 def ca_file(path: str = "/etc/cmsaf-secrets/ca.pem") -> SessionFile:
@@ -83,3 +91,37 @@ def test_a_mount_over_a_directory_of_files_is_refused() -> None:
     over = SessionContribution(name="two", mounts=({"name": "x", "mountPath": "/etc/cmsaf-secrets"},))
     with pytest.raises(SessionCollisionError, match="/etc/cmsaf-secrets is set in sessions by two"):
         merge([SessionContribution(name="one", files=(ca_file(),)), over])
+
+
+def test_a_directory_of_the_sites_is_a_claim_that_nobody_writes_to_unless_it_is_said() -> None:
+    pod = merge(
+        [
+            site_volumes(
+                [
+                    Volume(name="cvmfs", claim="cvmfs-all", mount_path="/cvmfs", automounts=True),
+                    Volume(name="data", claim="data", mount_path="/data", read_only=False),
+                ]
+            )
+        ]
+    )
+    assert pod.volumes == [
+        {"name": "site-cvmfs", "persistentVolumeClaim": {"claimName": "cvmfs-all", "readOnly": True}},
+        {"name": "site-data", "persistentVolumeClaim": {"claimName": "data"}},
+    ]
+    assert pod.mounts == [
+        {
+            "name": "site-cvmfs",
+            "mountPath": "/cvmfs",
+            "readOnly": True,
+            "mountPropagation": "HostToContainer",
+        },
+        {"name": "site-data", "mountPath": "/data"},
+    ]
+
+
+@pytest.mark.parametrize(("name", "path"), [("site-data", "/other"), ("other", "/data")])
+def test_two_components_wanting_one_volume_or_one_place_are_refused(name: str, path: str) -> None:
+    mine = SessionClaim(name=name, claim="x", path=path, read_only=True, automounts=False)
+    data = Volume(name="data", claim="data", mount_path="/data")
+    with pytest.raises(SessionCollisionError, match=r"by both session\.volumes and other"):
+        merge([site_volumes([data]), SessionContribution(name="other", claims=(mine,))])

@@ -21,6 +21,7 @@ SETTINGS = IssuerSettings(
     audience=(CACHE,),
     data_scopes=("storage.read:/",),
     pool=None,
+    sci_tokens=None,
 )
 ADA = Person(user="ada@example.org", slug="ada-example-org---8b1d2c3e")
 

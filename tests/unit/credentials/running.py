@@ -25,8 +25,7 @@ def deploy(directory: Path, ca: Ca, settings: IssuerSettings, *, generations: in
     places = Places(*(directory / name for name in ("settings", "keys", "tls")))
     for place in (places.settings, places.keys, places.tls):
         place.mkdir()
-    raw = {camel(key): value for key, value in asdict(settings).items()}
-    (places.settings / "settings.json").write_text(json.dumps(raw))
+    (places.settings / "settings.json").write_text(json.dumps(_camel(asdict(settings))))
     (places.settings / "ca.pem").write_text(ca.pem)
     keys = [make_key() for _ in range(generations)]
     for number, key in enumerate(keys):
@@ -42,6 +41,10 @@ def deploy(directory: Path, ca: Ca, settings: IssuerSettings, *, generations: in
     (places.tls / "tls.crt").write_text(own.chain)
     (places.tls / "tls.key").write_text(own.key)
     return places
+
+
+def _camel(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {camel(key): _camel(v) if isinstance(v, dict) else v for key, v in values.items()}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from services.credentials.bundle import Mint
-from services.credentials.idtoken import KEY_ID, IdToken, PoolKey, id_token
+from services.credentials.idtoken import KEY_ID, CondorToken, PoolKey, id_token
 from services.credentials.keys import SigningKey
 from services.credentials.settings import Pool
 from tests.unit.credentials.ca import Ca
@@ -28,7 +28,7 @@ THEIRS = (
 -lifetime 3600"""
 
 
-def minted(now: int | None = None, **pool: Any) -> IdToken:
+def minted(now: int | None = None, **pool: Any) -> CondorToken:
     return id_token(PoolKey.load(KEY_FILE), ADA, replace(POOL, **pool), now or int(time.time()))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from services.credentials.keys import SigningKey, jwks, load_public, thumbprint
+from services.credentials.keys import SigningKey, algorithm, jwks, load_public, thumbprint
 from tests.unit.plugins.conftest import make, make_key
 
 
@@ -56,9 +57,16 @@ def test_a_signing_key_is_found_in_the_set_by_its_name() -> None:
     assert jwt.decode(text, published[signing.kid], algorithms=["ES256"]) == {}
 
 
-@pytest.mark.parametrize("algorithm", ["RSA", "ED25519"])
-def test_keys_of_other_kinds_neither_sign_nor_are_published(algorithm: str) -> None:
-    key = make_key(algorithm)
+def test_an_rsa_key_is_published_for_assertions_and_signs_no_data_token() -> None:
+    key = make_key("RSA")
+    with pytest.raises(ValueError, match="P-256"):
+        SigningKey.load(key["privateKeyPemPkcs8"].encode())
+    assert algorithm(load_public(key["publicKeyPem"].encode())) == "RS256"
+
+
+@pytest.mark.parametrize("given", [{"algorithm": "ED25519"}, {"algorithm": "RSA", "rsaBits": 1024}])
+def test_keys_of_other_kinds_neither_sign_nor_are_published(given: dict[str, Any]) -> None:
+    key = make("PrivateKey", **given)
     with pytest.raises(ValueError, match="P-256"):
         SigningKey.load(key["privateKeyPemPkcs8"].encode())
     with pytest.raises(ValueError, match="P-256"):

@@ -7,13 +7,14 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from services.credentials import server
 from services.credentials.server import Addresses, serving
-from services.credentials.settings import Places, SettingsError
+from services.credentials.settings import ForSite, Places, SettingsError
 from tests.unit.credentials.ca import Ca
 from tests.unit.credentials.conftest import SETTINGS
 from tests.unit.credentials.running import deploy
@@ -56,6 +57,19 @@ async def test_files_that_do_not_fit_together_are_refused_at_the_start(
         async with serving(places, Addresses("127.0.0.1", 0, 0)):
             pass
     assert "sesame" not in str(caught.value)
+
+
+async def test_an_assertion_key_that_is_not_published_is_refused_at_the_start(tmp_path: Path, ca: Ca) -> None:
+    site = ForSite(issuer="https://af.example.org/hub/issuer", audience="tokens", token_lifetime=600)
+    places = deploy(tmp_path, ca, replace(SETTINGS, assertions=site))
+    key = make_key("RSA")
+    (places.keys / "assertion.key").write_text(key["privateKeyPemPkcs8"])
+    with pytest.raises(SettingsError, match="is not published"):
+        async with serving(places, Addresses("127.0.0.1", 0, 0)):
+            pass
+    (places.settings / "published-assertion.pem").write_text(key["publicKeyPem"])
+    async with serving(places, Addresses("127.0.0.1", 0, 0)):
+        pass
 
 
 async def test_the_order_to_stop_is_followed(tmp_path: Path, ca: Ca, monkeypatch: pytest.MonkeyPatch) -> None:

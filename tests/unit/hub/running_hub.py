@@ -1,4 +1,4 @@
-"""A real JupyterHub with the laptop's page, an issuer behind it, and servers that are a few lines each.
+"""A real JupyterHub with the laptop's page and the issuer's, an issuer behind it, and servers of a few lines.
 
     python running_hub.py DIRECTORY
 
@@ -21,10 +21,11 @@ from tornado.netutil import bind_sockets
 from traitlets.config import Config
 
 from services.hub.issuer import Bundle, IssuerClient, IssuerError
+from services.hub.issuer_page import PublicKeys, pages
 from services.hub.laptop_page import PATH, TEMPLATES, page
 from services.hub.settings import Laptop
 from tests.unit.credentials.ca import Ca
-from tests.unit.hub.test_issuer import context, issuer
+from tests.unit.hub.test_issuer import context, issuer_with_keys
 
 URL = "https://af.example.org"
 
@@ -74,8 +75,9 @@ async def main(directory: Path) -> None:
     (free,) = bind_sockets(0, "127.0.0.1")
     address = f"http://127.0.0.1:{free.getsockname()[1]}"
     free.close()
-    async with issuer(directory, ca) as issuer_url:
-        client = IssuerClient(issuer_url, context(directory, ca))
+    async with issuer_with_keys(directory, ca) as (issuer_url, keys_url):
+        trusted = context(directory, ca)
+        client = IssuerClient(issuer_url, trusted)
 
         async def ask(user: str, slug: str) -> Bundle:
             if user == "unlucky":
@@ -92,7 +94,10 @@ async def main(directory: Path) -> None:
             proxy_class=NoProxy,
             spawner_class=Server,
             template_paths=[str(TEMPLATES)],
-            extra_handlers=[(PATH, page(Laptop(domain="dask.af.example.org", port=30786), URL, ask))],
+            extra_handlers=[
+                (PATH, page(Laptop(domain="dask.af.example.org", port=30786), URL, ask)),
+                *pages(URL, PublicKeys(keys_url, trusted)),
+            ],
         )
         config.DummyAuthenticator.allow_all = True
         hub = JupyterHub(config=config)

@@ -119,6 +119,17 @@ def test_where_laptops_reach_sessions_there_is_a_page_for_them(
     copy.deepcopy(config)
 
 
+def test_where_sites_check_tokens_the_keys_are_shown_and_no_page_is(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials = {"url": "https://credentials:8443", "dataToken": "facility"}
+    shown = {"credentials": credentials | {"publicKeysUrl": "https://credentials:8444"}}
+    config = in_the_cluster(shown, secrets, monkeypatch)
+    paths = [path for path, _ in config.JupyterHub.extra_handlers]
+    assert paths == ["/issuer/.well-known/openid-configuration", "/issuer/jwks"]
+    assert "template_paths" not in config.JupyterHub
+
+
 def test_elsewhere_there_is_none_and_the_home_page_is_jupyterhubs(
     secrets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

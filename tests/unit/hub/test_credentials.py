@@ -62,9 +62,9 @@ class World:
         self.log_in = log_in
         self.credentials = self.hub()
 
-    def hub(self) -> SessionCredentials:
+    def hub(self, **more: Any) -> SessionCredentials:
         """Return the state of a hub that has just started."""
-        return SessionCredentials(ask=self.ask, log_in=self.log_in, keeper=ACCOUNT, labels=LABELS)
+        return SessionCredentials(ask=self.ask, log_in=self.log_in, keeper=ACCOUNT, labels=LABELS, **more)
 
     async def ask(self, user: str, label: str) -> Bundle:
         self.asked.append((user, label))
@@ -231,3 +231,13 @@ def test_the_first_to_end_says_when_all_are_renewed() -> None:
 def test_the_shortest_token_is_renewed_and_seen_before_two_thirds_of_its_life() -> None:
     shortest, poll, kubelet, keeper = 300, 30 * 1.1, 90, 2
     assert SPENT * shortest + poll + kubelet + keeper <= shortest * 2 / 3
+
+
+async def test_who_never_logs_in_gets_the_facilitys_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def log_in(_spawner: Any) -> AccessToken:
+        raise AssertionError("there is no log-in")
+
+    world = World(monkeypatch, log_in)
+    world.credentials = world.hub(without_log_in=frozenset({USER}))
+    await world.spawn()
+    assert world.token == "token-1"

@@ -39,12 +39,20 @@ def context(directory: Path, ca: Ca, leaf: Leaf | None = None) -> ssl.SSLContext
 
 
 @asynccontextmanager
-async def issuer(directory: Path, ca: Ca) -> AsyncGenerator[str]:
-    """Serve; gives the address."""
+async def issuer_with_keys(directory: Path, ca: Ca) -> AsyncGenerator[tuple[str, str]]:
+    """Serve; gives the addresses of the API and of the public keys."""
     (directory / "service").mkdir()
     places = deploy(directory / "service", ca, SETTINGS)
     async with serving(places, Addresses("127.0.0.1", 0, 0)) as addresses:
-        yield f"https://127.0.0.1:{addresses.api_port}"
+        here = "https://127.0.0.1"
+        yield f"{here}:{addresses.api_port}", f"{here}:{addresses.discovery_port}"
+
+
+@asynccontextmanager
+async def issuer(directory: Path, ca: Ca) -> AsyncGenerator[str]:
+    """Serve; gives the address."""
+    async with issuer_with_keys(directory, ca) as (url, _):
+        yield url
 
 
 async def test_a_bundle_is_that_users_and_says_when_it_ends(tmp_path: Path, ca: Ca) -> None:

@@ -243,3 +243,20 @@ def test_looking_makes_no_certificate(ada: Person, hub: Running) -> None:
     for _ in range(3):
         ada.get("/hub/laptop")
     assert len(hub.audit()) == before
+
+
+def test_anybody_finds_the_issuer_and_its_public_keys(hub: Running) -> None:
+    at_hub = f"{hub.url}/hub/issuer"
+    document = requests.get(f"{at_hub}/.well-known/openid-configuration", timeout=10)
+    assert document.json()["issuer"] == "https://af.example.org/hub/issuer"
+    assert document.json()["jwks_uri"] == "https://af.example.org/hub/issuer/jwks"
+    assert document.headers["Cache-Control"] == "public, max-age=300"
+    keys = requests.get(f"{at_hub}/jwks", timeout=10).json()["keys"]
+    assert {(key["kty"], key["alg"]) for key in keys} == {("EC", "ES256")}
+    assert not [key for key in keys if "d" in key]
+
+
+def test_nothing_else_of_the_service_is_shown(hub: Running) -> None:
+    for path in ("/hub/issuer/v1/bundles", "/hub/issuer/healthz", "/hub/issuer/"):
+        assert requests.get(hub.url + path, timeout=10).status_code == 404
+    assert requests.post(f"{hub.url}/hub/issuer/jwks", timeout=10).status_code in (403, 405)

@@ -101,6 +101,13 @@ async def test_contributions_of_components_reach_the_session(settings: HubSettin
     assert claim.startswith("home-ada-example-org")
 
 
+async def test_a_home_that_was_there_once_is_asked_for_again(settings: HubSettings, spawner: Make) -> None:
+    made = spawner(settings)
+    made.load_state({"pvc_name": made.pvc_name})
+    # KubeSpawner tells the name of a home that it knows to be there, and makes no other.
+    assert "pvc_name" not in made.get_state()
+
+
 async def test_the_first_profile_is_the_size_without_a_choice(settings: HubSettings, spawner: Make) -> None:
     container = (await manifest(spawner, settings))["spec"]["containers"][0]
     assert container["resources"]["limits"] == {"cpu": 2.0, "memory": 3 * 2**30}

@@ -51,6 +51,21 @@ def test_a_worker_listens_where_the_firewall_lets_others_in(scratch: Path) -> No
     assert said[said.index("--local-directory") + 1] == str(scratch)
 
 
+def test_a_job_may_say_itself_which_ports_those_are(scratch: Path) -> None:
+    said = start(
+        scratch, DASK + 'DaskWorkerPorts = "20000:20099"\n', "/bin/sh", "-c", COMMAND
+    ).stdout.splitlines()
+    assert said[said.index("--worker-port") + 1] == "20000:20099"
+
+
+def test_it_is_a_workers_shell_where_the_site_starts_it_in_the_place_of_one(scratch: Path) -> None:
+    as_shell = start(scratch, DASK, "-c", COMMAND).stdout
+    (scratch / "credentials" / "ca-bundle.pem").unlink()
+    (scratch / "credentials" / "access_token").unlink()
+    (scratch / "credentials").rmdir()
+    assert as_shell == start(scratch, DASK, "/bin/sh", "-c", COMMAND).stdout != ""
+
+
 def test_a_workers_programs_find_token_and_cas(scratch: Path) -> None:
     lines = start(scratch, DASK, "/bin/sh", "-c", "env; :").stdout.splitlines()
     said = {name: value for name, _, value in (line.partition("=") for line in lines)}

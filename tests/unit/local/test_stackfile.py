@@ -108,3 +108,15 @@ def test_the_environment_s_key_changes_with_lock_file_and_python() -> None:
 def test_mounts_under_a_directory_are_found_in_their_order() -> None:
     table = "x / ext4\nx /a/b ext4\nx /a/b/c\\040d ext4\nx /ab ext4\n"
     assert cluster.mounts_under([Path("/a")], table) == ["/a/b", "/a/b/c d"]
+
+
+def test_a_project_may_lead_to_another_checkout_and_back(tmp_path: Path) -> None:
+    other, project = tmp_path / "other", tmp_path / "project"
+    other.mkdir()
+    for name in ("Pulumi.yaml", "__main__.py", "of_old"):
+        (other / name).touch()
+    stackfile.link_project(project, other)
+    assert (project / "__main__.py").readlink() == other / "__main__.py"
+    stackfile.link_project(project)
+    assert (project / "__main__.py").readlink() == stackfile.ROOT / "__main__.py"
+    assert not (project / "of_old").is_symlink()

@@ -60,6 +60,23 @@ def hub(issuer: str = "https://issuer.example.org", everyone: bool = False, **mo
     return settings(oidc={"issuer": issuer, "usernameClaim": "email"}, access=access, **more)
 
 
+def volume(**source: Any) -> dict[str, Any]:
+    return {"name": "site-data", **source}
+
+
+def of_claim(name: str) -> dict[str, Any]:
+    return volume(persistentVolumeClaim={"claimName": name})
+
+
+def nodes(*volumes: dict[str, Any]) -> Subject:
+    """Return the Deployment that runs users' jobs."""
+    spec = pod(volumes=list(volumes))
+    metadata = {"name": "condor-execute"}
+    return Subject(
+        type=DEPLOYMENT, name="x", properties={"metadata": metadata, "spec": {"template": {"spec": spec}}}
+    )
+
+
 GOOD: list[tuple[Rule, Subject]] = [
     (pods.insecure, workload(pod())),
     (pods.insecure, thing("kubernetes:core/v1:Pod", spec=pod())),
@@ -121,7 +138,17 @@ GOOD: list[tuple[Rule, Subject]] = [
         protection.missing,
         Subject(type="random:index/randomPassword:RandomPassword", name="identity-password-a"),
     ),
+    (
+        protection.missing,
+        Subject(type="random:index/randomPassword:RandomPassword", name="hub-health-token"),
+    ),
     (protection.missing, Subject(type="tls:index/privateKey:PrivateKey", name="credentials-signing-key-7")),
+    (pods.private, hub(session={"volumes": [of_claim("data")]})),
+    (pods.private, settings(volumes=[of_claim("cvmfs"), volume(emptyDir={})])),
+    (pods.private, nodes(of_claim("data"))),
+    # The hub itself.
+    (pods.private, workload(pod(volumes=[of_claim("hub-db")]))),
+    (pods.insecure, hub(session={"volumes": [of_claim("data")]})),
 ]
 
 BAD: list[tuple[Rule, Subject, str]] = [
@@ -273,6 +300,12 @@ BAD: list[tuple[Rule, Subject, str]] = [
         ),
         "expirationSeconds",
     ),
+    (pods.private, hub(session={"volumes": [of_claim("hub-db")]}), "the claim hub-db"),
+    (pods.private, settings(volumes=[of_claim("home-ada")]), "the claim home-ada"),
+    (pods.private, nodes(of_claim("queue-condor-schedd-0")), "the claim queue-condor-schedd-0"),
+    (pods.private, nodes(of_claim("cache-xcache-0")), "the claim cache-xcache-0"),
+    (pods.insecure, hub(session={"volumes": [volume(hostPath={"path": "/"})]}), "is of kind hostPath"),
+    (pods.insecure, settings(volumes=[volume(nfs={"path": "/"})]), "is of kind nfs"),
     (protection.missing, Subject(type="kubernetes:core/v1:Namespace", name="namespace"), "not protected"),
     (protection.missing, Subject(type="tls:index/privateKey:PrivateKey", name="ca-key"), "not protected"),
     (

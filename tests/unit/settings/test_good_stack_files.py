@@ -4,7 +4,7 @@ import dataclasses
 import inspect
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pulumi
@@ -36,6 +36,30 @@ def test_the_projects_own_stacks_load(path: Path) -> None:
     if raw.get("identity", {}).get("issuer"):
         raw, secrets = raw | {"clientSecret": "x"}, frozenset({"clientSecret"})
     assert load(raw, stack="site", secrets=secrets).namespace == "site"
+
+
+def left_open(raw: Any, key: str = "") -> tuple[Any, set[str]]:
+    """Return settings with a placeholder for every text, and the keys of those."""
+    if isinstance(raw, dict):
+        items = cast(dict[str, Any], raw).items()
+        parts = {name: left_open(value, f"{key}.{name}" if key else name) for name, value in items}
+        return {name: part[0] for name, part in parts.items()}, {
+            k for part in parts.values() for k in part[1]
+        }
+    if isinstance(raw, list):
+        listed = [left_open(value, f"{key}[{i}]") for i, value in enumerate(cast(list[Any], raw))]
+        return [part[0] for part in listed], {k for part in listed for k in part[1]}
+    return ("<to be told>", {key}) if isinstance(raw, str) else (raw, set())
+
+
+@pytest.mark.parametrize("path", STACKS, ids=lambda path: path.name)
+def test_a_stack_file_with_placeholders_is_refused_with_every_one_of_them(path: Path) -> None:
+    raw, keys = left_open(config_of(path))
+    with pytest.raises(SettingsError) as caught:
+        load(raw, stack="site")
+    assert {p.key for p in caught.value.problems if "is a placeholder" in p.wrong} == keys
+    for key in keys:
+        assert f"coffea-casa:{key}: '<to be told>' is a placeholder" in str(caught.value)
 
 
 @pytest.mark.parametrize("path", STACKS, ids=lambda path: path.name)

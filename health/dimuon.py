@@ -1,9 +1,9 @@
 """A physicist's analysis: the mass of opposite-charge muon pairs in CMS NanoAOD, over a Dask cluster.
 
-The end-to-end tests upload this file to a user's home and run it in a notebook; it
+The health check and the end-to-end tests upload this file to a user's home and run it in a notebook; it
 imports nothing of this repository.
 """
-# pyright: reportMissingImports=false
+# pyright: basic, reportMissingImports=false
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The GitOps examples of docs/ against the schemas of who reads them."""

@@ -1,0 +1,1 @@
+"""Checks before an `up`, against real servers on loopback."""

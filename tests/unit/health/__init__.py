@@ -1,0 +1,1 @@
+"""The health check, against a hub and a notebook server on loopback."""
