@@ -145,7 +145,7 @@ def e2e(site: Site) -> int:
         return failed
     # The engine's tests of policy and previews want an environment without a facility: `make engine`.
     tests = ROOT / "tests"
-    folders = [tests / "e2e", tests / "engine" / "plugins", tests / "engine" / "router"]
+    folders = [tests / "e2e", *(tests / "engine" / name for name in ("plugins", "router", "network"))]
     return _python(site, "pytest", *map(str, folders))
 
 

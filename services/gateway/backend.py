@@ -110,7 +110,19 @@ class FacilityBackend(InOneNamespace, KubeBackend):
             )
         name = f"{self.namespace}.{cluster['metadata']['name']}"
         self.log.info("Created cluster %s for user %s", name, user.name)
+        await self._told_of(name)
         return name
+
+    async def _told_of(self, cluster_name: str) -> None:
+        """Wait, 5 s at most, until the informer knows a new cluster.
+
+        Requests to stop a cluster that it does not know are answered as if they were done, and do nothing.
+        """
+        for _ in range(100):
+            if cluster_name in self.clusters:
+                return
+            await asyncio.sleep(0.05)
+        self.log.warning("Cluster %s is not seen yet: it cannot be stopped", cluster_name)
 
     async def forward_message_to_scheduler(self, cluster: Cluster, msg: Json) -> None:
         """Grant the workers of a scale or adapt request, then tell the scheduler."""

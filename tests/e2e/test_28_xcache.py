@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 import uuid
@@ -192,9 +193,12 @@ waited = time.monotonic() - start
 assert opened.ok, opened.message
 first, content = reader.read(0, 1000)
 """
+MARK = uuid.uuid4().hex
+"""Its last bytes."""
 GO_ON = f"""
 start = time.monotonic()
-status, _ = reader.read({SIZE} - 1000, 1000)
+status, last = reader.read({SIZE} - {len(MARK)}, {len(MARK)})
+last = (last or b"").decode(errors="replace")
 seconds = time.monotonic() - start
 reader.close()
 """
@@ -205,7 +209,9 @@ def large_file() -> Iterator[None]:
     """A file at the origin that is longer than a cache reads ahead before the origin has gone."""
     place = origin.data() / LARGE.lstrip("/")
     with place.open("wb") as content:
-        content.truncate(SIZE)
+        content.truncate(SIZE - len(MARK))
+        content.seek(0, os.SEEK_END)
+        content.write(MARK.encode())
     yield
     place.unlink()
 
@@ -225,10 +231,12 @@ def test_an_origin_that_came_back_is_read_again_and_one_that_dies_under_a_reader
     kubectl("delete", "pods", "--namespace=origin", "--all", "--grace-period=1")
     scale_origin(0)
     try:
-        ok, said, seconds = notebook.value(GO_ON, "[status.ok, status.message, seconds]", seconds=600)
+        ok, said, last, seconds = notebook.value(
+            GO_ON, "[status.ok, status.message, last, seconds]", seconds=600
+        )
     finally:
         scale_origin(1)
-    assert not ok
+    assert not ok, f"{last!r} after {seconds} s, of {MARK!r}"
     assert said
     figures["error after the origin died under a reader (s)"] = round(seconds)
     assert seconds < 240

@@ -30,6 +30,8 @@ class FakeKubernetes:
         self.calls: set[str] = set()
         self.refused: list[str] = []
         self.fail_pods = False
+        self.pause = 0.01
+        """Seconds between two looks of a watch."""
         self._events: list[tuple[int, str, str, Json]] = []
 
     def of(self, resource: str) -> dict[str, Json]:
@@ -145,7 +147,7 @@ class FakeKubernetes:
                 if kind_of == resource and _matches(request, thing):
                     line = json.dumps({"type": kind, "object": thing}) + "\n"
                     await response.write(line.encode())
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(self.pause)
         return response
 
 

@@ -135,6 +135,18 @@ def test_one_cluster_too_many_is_refused_until_one_ends() -> None:
     in_world(test)
 
 
+def test_a_cluster_that_is_stopped_at_once_is_stopped() -> None:
+    async def test(world: World) -> None:
+        world.kubernetes.pause = 0.3
+        async with world.gateway() as gateway:
+            name = await gateway.submit()
+            await gateway.stop_cluster(name)
+            spec = world.kubernetes.of("daskclusters")[name.split(".")[1]]["spec"]
+            assert spec["active"] is False
+
+    in_world(test)
+
+
 def test_many_requests_at_once_do_not_get_past_the_limit() -> None:
     async def test(world: World) -> None:
         async with world.gateway() as gateway:

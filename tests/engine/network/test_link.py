@@ -1,11 +1,8 @@
 """The pair of devices between machine and cluster, made in network namespaces of the test's own."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,7 +37,6 @@ finally:
 """
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="making network namespaces needs root")
 def test_a_new_cluster_is_joined_though_a_killed_one_left_its_device() -> None:
     done = subprocess.run(
         ["unshare", "--net", sys.executable, "-c", JOIN_TWICE],
