@@ -158,7 +158,7 @@ def crowd(site: Site) -> int:
 def guides(site: Site) -> int:
     """Type what the guides have."""
     os.environ["COFFEA_CASA_OVERRIDES"] = str(OVERRIDES)
-    files = [str(ROOT / "tests" / "e2e" / f"guide_{name}.py") for name in ("physicist", "restore")]
+    files = [str(ROOT / "tests" / "e2e" / f"guide_{name}.py") for name in ("physicist", "site", "restore")]
     return _up(site, browser=True) or _python(site, "pytest", *files)
 
 

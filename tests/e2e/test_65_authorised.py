@@ -13,10 +13,11 @@ import pytest
 
 from local import origin, samples
 from services.credentials.keys import SigningKey
-from tests.e2e import tokens
+from tests.e2e import reader, tokens
 from tests.e2e.capture import listening, process
 from tests.e2e.changes import changed, laid_over, up
 from tests.e2e.facility import execute, kubectl, objects, pod_name, rollout, wait_for
+from tests.e2e.reader import OWN, put, run
 from tests.e2e.samples import dimuon_counts
 from tests.e2e.server import ANALYSIS, Server
 
@@ -27,7 +28,6 @@ CACHES = ("xcache-0", "xcache-1")
 LIFETIME = 300
 """Seconds a token lives; overrides.yaml says so."""
 AUTHORISED = {"mode": "authorised", "replicas": 2}
-OWN = "/etc/cmsaf-secrets-chown/access_token"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,25 +57,9 @@ def key() -> SigningKey:
     return tokens.facility_key()
 
 
-def put(session: str, text: str, mode: str = "600") -> str:
-    """Write a token to a file in a session; return the file."""
-    file = "/tmp/token-of-a-test"
-    script = f"rm -f {file}; umask 077; cat >{file}; chmod {mode} {file}"
-    kubectl("exec", "--stdin", session, "--", "sh", "-c", script, stdin=text)
-    return file
-
-
-def run(session: str, *command: str, token_file: str = OWN) -> tuple[int, str]:
-    """Run a command in a session with a token; return its status and what the user reads."""
-    # As sessions have it that start while the caches want tokens; this one may be older.
-    variables = (f"BEARER_TOKEN_FILE={token_file}", "XRD_LOGLEVEL=Error")
-    done = execute(session, "env", *variables, "timeout", "100", *command)
-    return done.returncode, done.stdout + done.stderr
-
-
 def read(session: str, token_file: str = OWN, file: str = FILE) -> tuple[int, str]:
     """Read a whole file."""
-    return run(session, "xrdcp", "--silent", "--force", file, "/tmp/read-by-a-test", token_file=token_file)
+    return reader.read(session, file, token_file)
 
 
 # Who reads
@@ -325,5 +309,5 @@ def test_a_session_older_than_two_lifetimes_reads_with_what_it_was_given(session
     age = (datetime.now(UTC) - born).total_seconds()
     time.sleep(max(0, 2 * LIFETIME + 10 - age))
     assert read(session) == (0, "")
-    digest = execute(session, "sha256sum", "/tmp/read-by-a-test").stdout.split()[0]
+    digest = execute(session, "sha256sum", reader.READ).stdout.split()[0]
     assert digest == samples.SHA256["nano_dy.root"]
