@@ -146,7 +146,7 @@ def e2e(site: Site) -> int:
     # The engine's tests of policy and previews want an environment without a facility: `make engine`.
     tests = ROOT / "tests"
     folders = [tests / "e2e", *(tests / "engine" / name for name in ("plugins", "router", "network"))]
-    return _python(site, "pytest", *map(str, folders))
+    return _python(site, "pytest", "--durations=30", *map(str, folders))
 
 
 def crowd(site: Site) -> int:

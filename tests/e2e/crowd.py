@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 
 from tests.e2e import facility as operator
 from tests.e2e.changes import changed
-from tests.e2e.facility import execute, kubectl, pod_name, rollout, wait_for
+from tests.e2e.facility import USER_NAME, execute, kubectl, objects, pod_name, rollout, wait_for
 from tests.e2e.person import Person, meet
 from tests.e2e.server import Server
 
@@ -86,6 +86,13 @@ def nodes(count: int) -> None:
     rollout("condor-execute")
 
 
+def homes() -> list[str]:
+    """Return the names of the ten users' volumes."""
+    claims = objects("persistentvolumeclaims")
+    owners = {c["metadata"]["name"]: c["metadata"].get("annotations", {}).get(USER_NAME) for c in claims}
+    return [name for name, owner in owners.items() if owner in USERS]
+
+
 @pytest.fixture(scope="module")
 def crowd(chromium: Browser, figures: dict[str, Any]) -> Iterator[list[Member]]:
     """All ten with their two workers."""
@@ -111,6 +118,7 @@ def crowd(chromium: Browser, figures: dict[str, Any]) -> Iterator[list[Member]]:
         for person in people:
             person.account.stop_server()
             person.page.context.close()
+        kubectl("delete", "persistentvolumeclaims", *homes())
         nodes(2)
 
 
