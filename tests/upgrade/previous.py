@@ -5,32 +5,25 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-import subprocess
+import tarfile
 from pathlib import Path
 from typing import Any
 
 from local.stackfile import link_project
 
 ROOT = Path(__file__).resolve().parents[2]
-_NAMED = json.loads(Path(__file__).with_name("previous.json").read_text())
-RELEASE: str = _NAMED["release"]
-COMMIT: str = _NAMED["commit"]
-"""Not the tag: a clone need not have tags, and nobody can move a commit."""
-
+RELEASE: str = json.loads(Path(__file__).with_name("previous.json").read_text())["release"]
 KEPT = Path(__file__).parent / RELEASE
-"""Each stack's file and the engine's state of it, as that release left them (recorder.py)."""
+"""Its program, and the file and the engine's state of each stack, as that release left them (recorder.py)."""
 PLACE = "@DIRECTORY@"
 """Stands in a kept state for the directory that the provider writes to."""
 
 
 def unpack(directory: Path) -> Path:
-    """Write the program of that release into ``directory`` and return it; needs the history (git)."""
-    directory.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["git", "archive", COMMIT], cwd=ROOT, capture_output=True)
-    if done.returncode:
-        said = done.stderr.decode().strip()
-        raise RuntimeError(f"{said}\nthe history is needed: git fetch --unshallow origin {COMMIT}")
-    subprocess.run(["tar", "--extract", f"--directory={directory}"], input=done.stdout, check=True)
+    """Write the program of that release into ``directory`` and return it."""
+    # Kept, and not a commit's: a clone need not have the history, and whoever lands a change may rewrite it.
+    with tarfile.open(KEPT / "program.tar.xz") as archive:
+        archive.extractall(directory, filter="data")
     return directory
 
 

@@ -1,15 +1,20 @@
-"""Keeps the state that a release leaves behind: ``python -m tests.upgrade.recorder``, with an engine.
+"""Keeps what a release leaves behind: ``python -m tests.upgrade.recorder COMMIT``, with an engine.
 
-The program of previous.json's commit is brought up with a provider that writes YAML files in place of
-calling a cluster. What is kept in tests/upgrade/RELEASE is, for each stack, its file and the engine's state;
-secrets in it are those of nobody, and encrypted.
+Its program is brought up with a provider that writes YAML files in place of calling a cluster. What is kept
+in tests/upgrade/RELEASE is the program, and for each stack its file and the engine's state; secrets in it
+are those of nobody, and encrypted. RELEASE is what previous.json says.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
 import json
+import lzma
 import shutil
+import subprocess
+import sys
+import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,9 +26,11 @@ from local import engine
 from local.stackfile import overlay
 from tests.engine.previews.recorder import Bench
 from tests.engine.previews.scenarios import CLIENT, Edit, Scenario
-from tests.upgrade.previous import KEPT, PLACE, unpack
+from tests.upgrade.previous import KEPT, PLACE, ROOT
 from tools.stackfiles import stacks
 
+NO_PROGRAM = ("tests", "docs", "bench", "review", "check", "health", ".github", ".ci")
+"""What an `up` of a release does not need."""
 PASSING = ("created", "modified", "sourcePosition", "stackTrace")
 """When and where it was recorded."""
 
@@ -57,12 +64,22 @@ def trimmed(text: str, directory: Path) -> dict[str, Any]:
     return state
 
 
-def record() -> None:
+def archive(commit: str, *paths: str) -> bytes:
+    """Return the files of a commit as a tar archive."""
+    command = ["git", "archive", commit, "--", ".", *paths]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+
+
+def record(commit: str) -> None:
     """Record every stack of the release."""
     with tempfile.TemporaryDirectory() as scratch:
-        checkout = unpack(Path(scratch) / "release")
+        checkout = Path(scratch) / "release"
+        with tarfile.open(fileobj=io.BytesIO(archive(commit))) as whole:
+            whole.extractall(checkout, filter="data")
         shutil.rmtree(KEPT, ignore_errors=True)
         KEPT.mkdir()
+        program = archive(commit, *(f":!{name}" for name in NO_PROGRAM))
+        (KEPT / "program.tar.xz").write_bytes(lzma.compress(program, preset=9))
         for stack in stacks(checkout):
             keep_stack_file(stack, checkout)
             shutil.copyfile(KEPT / f"Pulumi.{stack}.yaml", checkout / f"Pulumi.{stack}.yaml")
@@ -76,4 +93,4 @@ def record() -> None:
 
 if __name__ == "__main__":
     engine.get()
-    record()
+    record(sys.argv[1])
