@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from local import origin, samples
-from tests.e2e.facility import execute, kubectl, pod_name, reaches, wait_for
+from tests.e2e.facility import execute, kubectl, objects, pod_name, reaches, wait_for
 from tests.e2e.samples import dimuon_counts
 from tests.e2e.server import ANALYSIS, KernelError, Server
 
@@ -43,12 +43,16 @@ def sent_by_origin() -> int:
     return int(line.split(":")[1].split()[8])
 
 
+def origins() -> list[dict[str, Any]]:
+    """Return the origin's pods."""
+    return objects("pods", namespace="origin")
+
+
 def scale_origin(replicas: int) -> None:
     """Stop or start the origin."""
     kubectl("scale", "deployment/origin", "--namespace=origin", f"--replicas={replicas}")
     kubectl("rollout", "status", "deployment/origin", "--namespace=origin", "--timeout=120s")
-    listed = ("get", "pods", "--namespace=origin", "--output=name")
-    wait_for("the origin's pods", lambda: len(kubectl(*listed).stdout.split()) == replicas, 90)
+    wait_for("the origin's pods", lambda: len(origins()) == replicas, 90)
     if replicas:
         # The node learns the way to a pod a moment after it is ready.
         wait_for("the way to the origin", lambda: reaches(CACHE, origin.HOST, 1094), 60)
@@ -227,6 +231,10 @@ def test_an_origin_that_came_back_is_read_again_and_one_that_dies_under_a_reader
     assert waited < 60
     figures["origin that came back read again after (s)"] = round(waited)
     kubectl("scale", "deployment/origin", "--namespace=origin", "--replicas=0")
+    # A pod that is deleted before its controller knows that there are to be none gets a successor.
+    wait_for(
+        "the end of the origin", lambda: all("deletionTimestamp" in p["metadata"] for p in origins()), 60
+    )
     # Not by force: that returns while the server still answers.
     kubectl("delete", "pods", "--namespace=origin", "--all", "--grace-period=1")
     scale_origin(0)
