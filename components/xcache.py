@@ -93,6 +93,15 @@ the reader and no hang, and no idle connection keeps an old login. Variables, fo
 ``pss.setopt`` XRootD 6.2.1 hears the first only."""
 
 
+READER: Mapping[str, str] = {
+    # A cache that is starting refuses connections, and clients try again at the end of a window only. By
+    # default that is after two minutes, and for ten in all (DefaultConnectionWindow 120, ...Retry 5).
+    "XRD_CONNECTIONWINDOW": "15",
+    "XRD_CONNECTIONRETRY": "40",
+}
+"""Seconds (and tries) of sessions and workers as the cache's clients."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class XCacheArgs:
     """What the cache needs."""
@@ -154,7 +163,8 @@ class XCache(FacilityComponent):
         self.contribution = SessionContribution(
             name=name,
             # A refused login has its reason in the client's errors, and nowhere else.
-            environment={"XCACHE_HOST": self.host} | ({"XRD_LOGLEVEL": "Error"} if self._authorised else {}),
+            environment={"XCACHE_HOST": self.host, **READER}
+            | ({"XRD_LOGLEVEL": "Error"} if self._authorised else {}),
             flows=tuple(Flow(server, ports(PORT)) for server in servers),
         )
         self.register_outputs({"host": self.host})

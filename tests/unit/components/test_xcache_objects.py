@@ -125,6 +125,12 @@ class TestWithTokens:
         cache, _ = made(mode="authorised")
         assert cache.contribution.environment["XRD_LOGLEVEL"] == "Error"
 
+    def test_readers_soon_try_a_cache_again_that_starts_and_for_ten_minutes_as_is_usual(self) -> None:
+        told = made()[0].contribution.environment
+        window, tries = int(told["XRD_CONNECTIONWINDOW"]), int(told["XRD_CONNECTIONRETRY"])
+        assert window <= 15
+        assert window * tries == 600
+
     def test_a_new_certificate_issuer_or_audience_rolls_the_pods(self) -> None:
         def sums(**settings: Any) -> Any:
             _, resources = made(mode="authorised", **settings)
