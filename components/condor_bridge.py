@@ -218,6 +218,7 @@ class CondorBridge(FacilityComponent):
         mounts = [_config_mount("schedd"), _KEY]
         queue = Mount(name="queue", path="/var/spool/condor", template=True)
         sites = [_SITE_TOKENS] if site else []
+        manager = args.facility.service_names(MANAGER)[-1]
         stateful_set(
             self,
             SCHEDD,
@@ -225,7 +226,7 @@ class CondorBridge(FacilityComponent):
                 Container(
                     name="schedd",
                     image="condor",
-                    command=["with-pool-key", "condor-daemons"],
+                    command=["with-pool-key", "when-reached", "10", manager, str(PORT), "condor-daemons"],
                     ports={"condor": port},
                     probes=_answers(port),
                     resources=resources("100m", "128Mi", "2Gi"),

@@ -220,7 +220,8 @@ def test_the_access_points_restart_keeps_the_queue_and_what_runs(workers: Server
     kubectl("delete", "pod", "condor-schedd-0")
     kubectl("rollout", "status", "statefulset/condor-schedd", "--timeout=120s")
     wait_for("the queue", lambda: workers.value("", ANSWERS), 90)
-    assert workers.value("", "[queue(), list(client.scheduler_info(n_workers=-1)['workers'])]") == before
+    after = workers.value("", "[queue(), list(client.scheduler_info(n_workers=-1)['workers'])]")
+    assert after == before, in_schedd("tail", "--lines=60", "/run/condor/log/ShadowLog")
     assert workers.value("", "client.submit(sum, [20, 22]).result(timeout=60)") == 42
 
 
