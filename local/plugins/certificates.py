@@ -199,7 +199,8 @@ def _builder(inputs: Properties, subject: x509.Name) -> x509.CertificateBuilder:
     is_ca, uses = inputs["isCaCertificate"], inputs["allowedUses"]
     if is_ca and not subject.rdns:
         raise CheckError("subject", "a CA must have one (RFC 5280, section 4.1.2.6)")
-    start = datetime.now(UTC).replace(microsecond=0)
+    # OpenSSL checks by time(2), up to a tick behind: a certificate used at once would not be valid yet.
+    start = (datetime.now(UTC) - timedelta(milliseconds=20)).replace(microsecond=0)
     builder = (
         x509.CertificateBuilder()
         .serial_number(x509.random_serial_number())

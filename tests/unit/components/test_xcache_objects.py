@@ -10,7 +10,7 @@ from cryptography import x509
 
 from components.base import Facility
 from components.ca import CertificateAuthority, CertificateAuthorityArgs
-from components.xcache import PATIENCE, XCache, XCacheArgs, issuer_ports, node_names
+from components.xcache import PATIENCE, READER, XCache, XCacheArgs, issuer_ports, node_names
 from local.plugins.resource import Properties
 from settings import Images, TokenIssuer
 from settings import XCache as XCacheSettings
@@ -76,7 +76,7 @@ def test_a_public_cache_has_no_certificate_and_nobodys_login() -> None:
     assert not {"Secret/xcache-tls", "Deployment/xcache-redirector"} & resources.keys()
     assert list(resources["ConfigMap/xcache-config"]["data"]) == ["xcache.cfg"]
     assert cache.verifiers == ()
-    assert cache.contribution.environment == {"XCACHE_HOST": "xcache.af.svc.cluster.local"}
+    assert cache.contribution.environment == {"XCACHE_HOST": "xcache.af.svc.cluster.local", **READER}
 
 
 class TestWithTokens:
