@@ -21,6 +21,14 @@ def images_that_stay_the_same() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nobodys_kubeconfig() -> Iterator[None]:
+    """The provider takes KUBECONFIG for a setting: a stack is the same whoever runs its tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("KUBECONFIG", raising=False)
+        yield
+
+
 @pytest.fixture(params=harness.STACKS)
 def stack(request: pytest.FixtureRequest) -> str:
     """Name of a stack."""
