@@ -46,6 +46,27 @@ def test_the_kernel_reports_errors(notebook: Server) -> None:
         notebook.run("1 / 0")
 
 
+CRASH = """
+import os
+
+def crash_of_this_test():
+    os.abort()
+
+crash_of_this_test()
+"""
+
+
+def test_a_kernel_that_crashes_says_where_in_its_sessions_log(notebook: Server) -> None:
+    account = notebook.account
+    kernel = account.start_kernel()
+    with pytest.raises(KernelError, match="has died"):
+        kernel.run(CRASH)
+    log = ("logs", pod_name("session", account.user), "--container=notebook", "--tail=300")
+    wait_for("the crash", lambda: "Fatal Python error: Aborted" in kubectl(*log).stdout, 10)
+    assert "in crash_of_this_test" in kubectl(*log).stdout
+    assert account.request("DELETE", f"{notebook.path}api/kernels/{kernel.kernel}").status_code == 204
+
+
 COLLECTED = """
 import asyncio, dask_gateway
 forgotten = dask_gateway.Gateway(loop=gateway.loop)
