@@ -24,10 +24,10 @@ from tests.e2e.person import meet
 from tests.e2e.server import ANALYSIS, Account, Server
 
 SLOTS = (1, 8, 32)
-# As many slots as that, on a machine with less memory than they would have at a site.
+# As many slots as that, with less memory than a site would give them; HTCondor gives 128 MiB at a time.
 POOL = {
-    "nodes": {"count": 2, "cores": 16, "coresRequest": 0.1, "memory": "7680Mi", "scratch": "9Gi"},
-    "worker": {"cores": 1, "memory": "448Mi", "disk": "256Mi"},
+    "nodes": {"count": 2, "cores": 16, "coresRequest": 0.1, "memory": "6656Mi", "scratch": "9Gi"},
+    "worker": {"cores": 1, "memory": "384Mi", "disk": "256Mi"},
 }
 FILE = "bench-events.root"
 EVENTS = 400_000
@@ -127,15 +127,19 @@ def measure(account: Account, runs: int) -> dict[str, list[float]]:
     kernel.upload(ANALYSIS)
     kernel.run(ANALYSE)
     found: dict[str, list[float]] = {}
+
+    def note(what: str, value: float) -> None:
+        found.setdefault(what, []).append(value)
+        print(f"run {len(found[what])} of {runs}, {what}: {value:.1f}", flush=True)
+
     with at_the_origin(kernel):
         for _ in range(runs):
             for count in SLOTS:
                 for what in ("sleepers", "workers"):
-                    taken = kernel.value("", f"{what}({count})", seconds=900)
-                    found.setdefault(f"{what} {count} (s)", []).append(taken)
+                    note(f"{what} {count} (s)", kernel.value("", f"{what}({count})", seconds=900))
             for where, code in (("processes", LOCAL), ("pool", WORKERS)):
                 taken = kernel.value(code, "taken", seconds=600)
-                found.setdefault(f"events/s, 4 in {where}", []).append(EVENTS / taken)
+                note(f"events/s, 4 in {where}", EVENTS / taken)
     kernel.run("client.close(); pool.close()")
     return found
 
