@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,7 +30,8 @@ POOL = {
     "nodes": {"count": 2, "cores": 16, "coresRequest": 0.1, "memory": "6656Mi", "scratch": "9Gi"},
     "worker": {"cores": 1, "memory": "384Mi", "disk": "256Mi"},
 }
-FILE = "bench-events.root"
+# Of a name of its own: the cache knows files of earlier runs.
+FILE = f"bench-{uuid.uuid4().hex}.root"
 EVENTS = 400_000
 TOOLS = """
 import subprocess, time
@@ -84,13 +86,22 @@ columns = {{
 }}
 muons = {{name: ak.unflatten(values.astype("f4"), counts) for name, values in columns.items()}}
 muons["charge"] = ak.unflatten(rng.choice([-1, 1], total).astype("i4"), counts)
+events = {{"Muon": ak.zip(muons), "run": np.ones({EVENTS}, "i4"),
+          "luminosityBlock": np.ones({EVENTS}, "i4"), "event": np.arange({EVENTS})}}
 with uproot.recreate({FILE!r}) as file:
-    file["Events"] = {{"Muon": ak.zip(muons), "run": np.ones({EVENTS}, "i4"),
-                      "luminosityBlock": np.ones({EVENTS}, "i4"), "event": np.arange({EVENTS})}}
+    # A TTree, as NanoAOD is; by itself uproot writes an RNTuple.
+    kinds = {{name: values.type if name == "Muon" else values.dtype for name, values in events.items()}}
+    file.mktree("Events", kinds).extend(events)
 """
 ANALYSE = f"""
+import re
+
+with open("dimuon.py") as file:
+    text = file.read()
+# In the file: the client has the module read anew where it sends it to workers.
+with open("dimuon.py", "w") as file:
+    file.write(re.sub(r"(?m)^CHUNK = .*", "CHUNK = {EVENTS // 16}", text))
 import dimuon, xcache
-dimuon.CHUNK = {EVENTS} // 16
 
 def seconds(client):
     client.wait_for_workers(4, timeout=300)
