@@ -1,6 +1,6 @@
 """Ten users at once, each with a session and two workers on HTCondor: `make crowd`.
 
-Not among the tests that every change passes: two cores are busy with it for ten minutes and more.
+Not among the tests that every change passes: two cores are busy with it for five minutes.
 """
 
 from __future__ import annotations
