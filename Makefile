@@ -6,7 +6,7 @@ VENV := .venv/bin
 export CONTEXT REGISTRY
 
 .DEFAULT_GOAL := help
-.PHONY: help up down clean clean-cache status password pulumi shell images venv policy-venv previews test e2e crowd guides engine check health bench lint render new-stack snapshots generated locks
+.PHONY: help up down clean clean-cache status password pulumi shell images venv policy-venv previews test e2e guides engine check health bench lint render new-stack snapshots generated locks
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,9 +49,6 @@ test: venv ## unit and stack tests
 
 e2e: ## bring the facility up and run the end-to-end tests
 	@$(LOCAL) e2e
-
-crowd: ## ten users at once on the one-machine facility
-	@$(LOCAL) crowd
 
 guides: ## what the guides tell their readers to type, on the one-machine facility; it is deleted and restored
 	@$(LOCAL) guides

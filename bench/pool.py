@@ -35,6 +35,8 @@ FILE = f"bench-{uuid.uuid4().hex}.root"
 EVENTS = 400_000
 TOOLS = """
 import subprocess, time
+from coffea_casa import CoffeaCasaCluster
+from distributed import Client
 
 def run(*words):
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
@@ -66,9 +68,6 @@ def workers(count):
     return seconds
 """
 CLUSTER = """
-from coffea_casa import CoffeaCasaCluster
-from distributed import Client
-
 pool = CoffeaCasaCluster()
 client = Client("tls://localhost:8786")
 """
@@ -111,12 +110,17 @@ def seconds(client):
     dimuon.analyse(client, files)
     return time.monotonic() - start
 """
+# A worker of 384 MiB would have Dask stop in the middle to write its data to disk.
 LOCAL = """
 from distributed import LocalCluster
-with LocalCluster(n_workers=4, threads_per_worker=1) as own, Client(own) as mine:
+with LocalCluster(n_workers=4, threads_per_worker=1, memory_limit="1 GiB") as own, Client(own) as mine:
     taken = seconds(mine)
 """
-WORKERS = "pool.scale(4); taken = seconds(client); pool.scale(0)"
+WORKERS = """
+with CoffeaCasaCluster(memory="1 GiB") as larger, Client(larger) as theirs:
+    larger.scale(4)
+    taken = seconds(theirs)
+"""
 
 
 @contextmanager
@@ -134,7 +138,7 @@ def at_the_origin(kernel: Server) -> Iterator[None]:
 def measure(account: Account, runs: int) -> dict[str, list[float]]:
     """Return the figures of every run by what was done."""
     kernel = account.start_kernel()
-    kernel.run(TOOLS + CLUSTER, seconds=300)
+    kernel.run(TOOLS, seconds=300)
     kernel.upload(ANALYSIS)
     kernel.run(ANALYSE)
     found: dict[str, list[float]] = {}
@@ -145,13 +149,15 @@ def measure(account: Account, runs: int) -> dict[str, list[float]]:
 
     with at_the_origin(kernel):
         for _ in range(runs):
+            # A session has one at a time.
+            kernel.run(CLUSTER, seconds=300)
             for count in SLOTS:
                 for what in ("sleepers", "workers"):
                     note(f"{what} {count} (s)", kernel.value("", f"{what}({count})", seconds=900))
+            kernel.run("client.close(); pool.close()")
             for where, code in (("processes", LOCAL), ("pool", WORKERS)):
                 taken = kernel.value(code, "taken", seconds=600)
                 note(f"events/s, 4 in {where}", EVENTS / taken)
-    kernel.run("client.close(); pool.close()")
     return found
 
 

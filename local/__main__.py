@@ -1,6 +1,6 @@
 """The one-machine environment's commands; the Makefile calls them.
 
-python3 -m local up|down|clean|status|password|e2e|crowd|guides|bench [--context NAME] [--registry R]
+python3 -m local up|down|clean|status|password|e2e|guides|bench [--context NAME] [--registry R]
 python3 -m local pulumi -- ARGUMENTS      any engine command on the local stack
 python3 -m local shell [-- COMMAND]       with pulumi, kubectl and the local stack
 python3 -m local check|health STACK       look at a site before an `up`, or after
@@ -149,12 +149,6 @@ def e2e(site: Site) -> int:
     return _python(site, "pytest", "--durations=30", *map(str, folders))
 
 
-def crowd(site: Site) -> int:
-    """Run the test with ten users at once."""
-    os.environ["COFFEA_CASA_OVERRIDES"] = str(OVERRIDES)
-    return _up(site, browser=True) or _python(site, "pytest", str(ROOT / "tests" / "e2e" / "crowd.py"))
-
-
 def guides(site: Site) -> int:
     """Type what the guides have."""
     os.environ["COFFEA_CASA_OVERRIDES"] = str(OVERRIDES)
@@ -195,7 +189,6 @@ COMMANDS = {
     "password": password,
     "e2e": e2e,
     "bench": bench,
-    "crowd": crowd,
     "guides": guides,
     "pulumi": up,
     "shell": up,

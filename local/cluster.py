@@ -201,7 +201,7 @@ def stop() -> None:
             os.kill(pid, signal.SIGKILL)
             time.sleep(0.5)
     host.leave(state() / "machine.json")
-    _remove_cgroups()
+    remove_cgroups("coffea-casa")
     shutil.rmtree(SHORT, ignore_errors=True)
 
 
@@ -219,9 +219,9 @@ def mounts_under(directories: Sequence[Path], table: str) -> list[str]:
     return [point for point in points if any(Path(point).is_relative_to(one) for one in directories)]
 
 
-def _remove_cgroups() -> None:
-    """Remove the pods' control groups, which are empty now."""
-    for top in [Path("/sys/fs/cgroup/coffea-casa"), *Path("/sys/fs/cgroup").glob("*/coffea-casa")]:
+def remove_cgroups(name: str) -> None:
+    """Remove control groups, which are empty now, with those in them."""
+    for top in [Path("/sys/fs/cgroup", name), *Path("/sys/fs/cgroup").glob(f"*/{name}")]:
         for directory, _, _ in os.walk(top, topdown=False):
             try:
                 os.rmdir(directory)

@@ -1,8 +1,8 @@
 """A site's own HTCondor pool: real daemons in a network namespace, with domains and a key of their own.
 
-They run in the file system of the execute image, to which the daemons of a central manager and an
-access point are added from the condor image, without privileges and in a PID namespace, so that all of it
-ends at once.
+Its machine is an image of its own (site/Containerfile): the execute image with the daemons of a central
+manager and an access point, and Debian's Docker. HTCondor's run without privileges; they and Docker are in
+PID namespaces, so that each ends at once with all that it started.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
-from typing import IO, Any
+from typing import IO, Any, Literal
 from urllib.parse import urlsplit
 
 from images.table import reference
+from local.cluster import remove_cgroups
 from local.config import NODE_ADDRESS
 from local.images import REGISTRY, buildah
+from local.paths import cache
 from tests.e2e.facility import facility, kubectl, wait_for
 from tests.e2e.outside import Place, computer
 from tests.unit.credentials.ca import Ca
@@ -40,7 +42,10 @@ HOST = f"cm.{NAMESPACE}.svc.cluster.local"
 TRUST_DOMAIN, UID_DOMAIN = "site.example.org", "accounts.site.example.org"
 BRIDGE = f"bridge@{TRUST_DOMAIN}"
 """Whom the site takes the facility's access point for."""
-CONFIG = Path(__file__).with_name("site.conf")
+DIRECTORY = Path(__file__).with_name("site")
+IMAGE = reference(REGISTRY, "execute")
+"""What a worker's container at the site is made of."""
+CGROUP = "coffea-site"
 ISSUER = "https://localhost:30443/hub/issuer"
 """Whose SciTokens the site takes: the facility's."""
 UID = "1000:1000"
@@ -48,13 +53,13 @@ ENVIRONMENT = (
     "PATH=/opt/venv/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
     "LANG=C.UTF-8",
     "HOME=/run/condor",
-    "CONDOR_CONFIG=/run/condor/site.conf",
+    "CONDOR_CONFIG=/run/condor/condor.conf",
 )
 
 
-def _buildah(*words: str) -> str:
+def _buildah(*words: str | Path) -> str:
     done = subprocess.run(buildah(*words), capture_output=True, text=True)
-    assert done.returncode == 0, f"buildah {' '.join(words)}: {done.stderr}"
+    assert done.returncode == 0, f"buildah {words}: {done.stderr}"
     return done.stdout.strip()
 
 
@@ -66,10 +71,13 @@ class Site:
     ca: str
     """PEM of who signed for its access point and its token service."""
 
+    def inside(self, *words: str) -> list[str]:
+        """Return a command as it runs in the machine's file system."""
+        return ["chroot", f"--userspec={UID}", str(self.root), "env", "-i", *ENVIRONMENT, *words]
+
     def command(self, *words: str) -> list[str]:
         """Return a command as it runs on the site's machine."""
-        chroot = ["chroot", f"--userspec={UID}", str(self.root), "env", "-i", *ENVIRONMENT]
-        return ["ip", "netns", "exec", PLACE.namespace, *chroot, *words]
+        return ["ip", "netns", "exec", PLACE.namespace, *self.inside(*words)]
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a program on the site's machine, as its administrator."""
@@ -81,6 +89,17 @@ class Site:
         done = self.run("condor_token_create", "-identity", identity, "-lifetime", str(seconds), *wanted)
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
+
+
+def in_universe(universe: Literal["container", "docker", "vanilla"]) -> dict[str, str]:
+    """Return the settings for workers of this universe at the site."""
+    # The site's machine is an execute node of this release itself: jobs find its programs there.
+    return {"universe": universe} | ({} if universe == "vanilla" else {"image": f"docker://{IMAGE}"})
+
+
+def containers(site: Site) -> list[str]:
+    """Return the image of each container that HTCondor runs at the site now."""
+    return site.run("docker", "ps", "--filter=name=^HTCJob", "--format={{.Image}}").stdout.split()
 
 
 @dataclass(frozen=True)
@@ -129,21 +148,20 @@ def _collect(lines: IO[str], into: list[str]) -> None:
 
 
 @contextmanager
-def _image(name: str) -> Iterator[Path]:
-    """Mount a container of an image; it is gone afterwards."""
-    container = _buildah("from", "--pull-never", reference(REGISTRY, name))
+def _machine() -> Iterator[Path]:
+    """Mount a container of the site's image, which buildah makes of what it has; it is gone afterwards."""
+    tag = "localhost/coffea-casa/test-site"
+    bases = [f"--build-arg={name.upper()}={reference(REGISTRY, name)}" for name in ("execute", "condor")]
+    _buildah("bud", "--layers", "--isolation=chroot", "--pull-never", f"--tag={tag}", *bases, DIRECTORY)
+    container = _buildah("from", "--pull-never", tag)
     try:
         yield Path(_buildah("mount", container))
     finally:
         _buildah("rm", container)
 
 
-def _lay(root: Path, condor: Path, ca: Ca) -> None:
-    """Put the central manager's and the access point's programs, the configuration and keys in the root."""
-    for kind in ("bin", "sbin"):
-        for program in (condor / "usr" / kind).glob("condor_*"):
-            if not (root / "usr" / kind / program.name).exists():
-                shutil.copy2(program, root / "usr" / kind, follow_symlinks=False)
+def _lay(root: Path, ca: Ca) -> None:
+    """Put the configuration and keys in the root."""
     state = root / "run/condor"
     for directory in (state, state / "spool", state / "keys"):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -158,7 +176,7 @@ def _lay(root: Path, condor: Path, ca: Ca) -> None:
     }
     leaf = ca.leaf({"commonName": HOST}, "server_auth", dnsNames=[HOST], ipAddresses=[PLACE.there])
     for name, text, mode in (
-        ("site.conf", Template(CONFIG.read_text()).substitute(values), 0o644),
+        ("condor.conf", Template((DIRECTORY / "condor.conf").read_text()).substitute(values), 0o644),
         ("keys/POOL", secrets.token_hex(32), 0o600),
         ("host.key", leaf.key, 0o600),
         ("host.pem", leaf.chain, 0o644),
@@ -240,35 +258,68 @@ def in_dns() -> Iterator[None]:
 
 
 @contextmanager
+def _alone(root: Path, mounts: Mapping[str, str], command: list[str]) -> Iterator[None]:
+    """Run a command in the site's network, and in a PID namespace that ends with this process.
+
+    ``mounts`` has what is seen in the root, by the path there. The first process stays root's, to be ended
+    with its parent.
+    """
+    bound = " && ".join(f"mount --rbind {real} {root}{place}" for place, real in mounts.items())
+    words = ["setpriv", "--pdeathsig=KILL", "nsenter", f"--net=/run/netns/{PLACE.namespace}"]
+    words += ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c"]
+    words += [f'mount -t proc proc {root}/proc && {bound} && "$@"; exit $?', "sh", *command]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _docker(site: Site) -> Iterator[None]:
+    """Run Docker's engine on the site's machine, for containers on the machine's own network."""
+    data = cache() / "site-docker"
+    for directory in (data, site.root / "var/lib/docker"):
+        directory.mkdir(parents=True, exist_ok=True)
+    engine = ["dockerd", "--group=1000", f"--cgroup-parent=/{CGROUP}", "--log-driver=none", "--bridge=none"]
+    # The firewall and the routes of this machine are not the site's to change.
+    engine += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]
+    path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
+    mounts = {"/dev": "/dev", "/sys": "/sys", "/var/lib/docker": str(data)}
+    with _alone(site.root, mounts, ["chroot", str(site.root), "env", "-i", path, *engine]):
+        try:
+            wait_for("the site's Docker", lambda: site.run("docker", "info").returncode == 0, 60)
+            _have(site, IMAGE)
+            yield
+        finally:
+            site.run("docker", "rm", "--force", *site.run("docker", "ps", "--all", "--quiet").stdout.split())
+    remove_cgroups(CGROUP)
+
+
+def _have(site: Site, image: str) -> None:
+    """Have an image in Docker's storage, which is kept for the next run, and no other one."""
+    there = site.run("docker", "images", "--format={{.Repository}}:{{.Tag}}").stdout.split()
+    if image in there:
+        return
+    site.run("docker", "rmi", "--force", *there)
+    with tempfile.TemporaryDirectory(dir=cache()) as scratch:
+        archive = Path(scratch) / "image.tar"
+        _buildah("push", "--quiet", image, f"docker-archive:{archive}:{image}")
+        with archive.open("rb") as file:
+            subprocess.run(site.command("docker", "load", "--quiet"), stdin=file, check=True, timeout=300)
+
+
+@contextmanager
 def site_pool(home: Path, *names: str) -> Iterator[Site]:
     """Run the pool; its machine finds the facility under these names."""
     with ExitStack() as stack:
-        root = stack.enter_context(_image("execute"))
-        ca = Ca()
-        _lay(root, stack.enter_context(_image("condor")), ca)
+        root, ca = stack.enter_context(_machine()), Ca()
+        _lay(root, ca)
         stack.enter_context(computer(home, *names, place=PLACE))
         stack.enter_context(_way_to_the_facility())
-        hosts = PLACE.hosts.read_text() + f"{PLACE.there} {HOST}\n"
-        (root / "etc/hosts").write_text(hosts)
+        (root / "etc/hosts").write_text(PLACE.hosts.read_text() + f"{PLACE.there} {HOST}\n")
         site = Site(root, ca.pem)
-        mounts = f"mount -t proc proc {root}/proc && mount --rbind /dev {root}/dev"
-        # The PID namespace ends with its first process, which has to stay root's to be ended with its parent.
-        alone = [
-            "unshare",
-            "--mount",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "sh",
-            "-c",
-            f'{mounts} && "$@"; exit $?',
-            "sh",
-        ]
-        enter, words = site.command("condor-daemons")[:4], site.command("condor-daemons")[4:]
-        daemons = subprocess.Popen(
-            [*enter, *alone, *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        stack.callback(daemons.wait)
-        stack.callback(daemons.kill)
+        stack.enter_context(_docker(site))
+        stack.enter_context(_alone(root, {"/dev": "/dev"}, site.inside("condor-daemons")))
         wait_for("the site's node", lambda: "slot1@" in site.run("condor_status", "-af", "Name").stdout, 60)
         yield site

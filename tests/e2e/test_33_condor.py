@@ -55,6 +55,12 @@ def submit(command, *words, **directives):
         file.write("".join(f"{key} = {value}\\n" for key, value in lines.items()) + "queue\\n")
     return run("condor_submit", *words, "job.sub")
 """
+FIRST_TOKEN = """
+import htcondor2
+
+with open("/etc/cmsaf-secrets/condor_token") as file:
+    first_token = file.read().strip()
+"""
 START = """
 from coffea_casa import CoffeaCasaCluster
 from distributed import Client
@@ -96,7 +102,7 @@ def minted(
 def kernel(notebook: Server) -> Server:
     """Another kernel of the first user's, with a few helpers."""
     server = notebook.account.start_kernel()
-    server.run(TOOLS)
+    server.run(TOOLS + FIRST_TOKEN)
     return server
 
 
@@ -316,9 +322,14 @@ def test_the_sessions_token_is_the_users_own_and_short_lived(kernel: Server) -> 
     assert 0 < claims["exp"] - time.time() <= 300
 
 
-def test_the_python_bindings_work_too(kernel: Server) -> None:
-    code = "import htcondor2; schedd = htcondor2.Schedd()"
-    assert isinstance(kernel.value(code, "len(schedd.query())"), int)
+def test_a_kernel_outlives_the_token_it_started_with(kernel: Server) -> None:
+    first = kernel.value("", "first_token")
+    ends = jwt.decode(first, options={"verify_signature": False})["exp"]
+    wait_for("the first token's end", lambda: time.time() > ends + 10, 320, pause=5)
+    assert not may(kernel, first, "READ")
+    assert kernel.value("", ANSWERS)
+    # HTCondor's library in the kernel itself, which was loaded while the first token was good.
+    assert isinstance(kernel.value("", "len(htcondor2.Schedd().query())"), int)
 
 
 def test_a_plain_job_runs_and_its_output_comes_back(kernel: Server) -> None:
@@ -360,6 +371,38 @@ def test_dask_does_not_start_in_clear(others: Server) -> None:
         others.run(
             "from coffea_casa import CoffeaCasaCluster\nCoffeaCasaCluster(force_tcp=True)", seconds=120
         )
+
+
+TOLD = """
+import sys
+
+PROGRAM = '''
+import time
+from coffea_casa import CoffeaCasaCluster
+
+pool = CoffeaCasaCluster()
+pool.scale(1)
+time.sleep(5)
+'''
+
+def told(**variables):
+    command, environment = [sys.executable, "-c", PROGRAM], os.environ | variables
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment).stderr
+"""
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"PATH": "/opt/venv/bin"}, "condor_submit is not on PATH: CoffeaCasaCluster will get no workers."),
+        ({"_CONDOR_SCHEDD_HOST": "schedd@nowhere"}, "ERROR: Can't find address of schedd schedd@nowhere"),
+    ],
+    ids=["no condor_submit", "no access point"],
+)
+def test_a_cluster_that_cannot_submit_says_so(
+    others: Server, variables: dict[str, str], sentence: str
+) -> None:
+    assert sentence in others.value(TOLD, f"told(**{variables!r})")
 
 
 def test_an_execute_node_does_not_have_the_pools_key() -> None:

@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import jwt
 import pytest
 
 from local.config import NODE_ADDRESS
-from tests.e2e.changes import changed
+from tests.e2e.changes import changed, laid_over, up
 from tests.e2e.condor import in_schedd, slug
 from tests.e2e.facility import execute, kubectl, pod_name, pods, reaches, wait_for
 from tests.e2e.person import Person
 from tests.e2e.server import Server
-from tests.e2e.site_pool import BRIDGE, HOST, PLACE, TRUST_DOMAIN, Site, site_pool
+from tests.e2e.site_pool import (
+    BRIDGE,
+    HOST,
+    IMAGE,
+    PLACE,
+    TRUST_DOMAIN,
+    Site,
+    containers,
+    in_universe,
+    site_pool,
+)
 
 LEVELS = ("READ", "ADVERTISE_MASTER", "ADVERTISE_SCHEDD")
 FIRST, LAST = 20000, 20099
 SECRET = "site-token"
-POOL = {
-    "mode": "flock",
-    "site": {
-        "collector": PLACE.there,
-        "trustDomain": TRUST_DOMAIN,
-        "tokenSecret": SECRET,
-        "cidrs": [f"{PLACE.there}/32"],
-        "address": NODE_ADDRESS,
-        "port": 30618,
-        "service": "NodePort",
-        "workerPorts": [FIRST, LAST],
-        # The site's node has the execute image's programs itself: it has neither Docker nor Apptainer.
-        "universe": "vanilla",
-    },
+SITE: dict[str, Any] = {
+    "collector": PLACE.there,
+    "trustDomain": TRUST_DOMAIN,
+    "tokenSecret": SECRET,
+    "cidrs": [f"{PLACE.there}/32"],
+    "address": NODE_ADDRESS,
+    "port": 30618,
+    "service": "NodePort",
+    "workerPorts": [FIRST, LAST],
 }
+POOL = {"mode": "flock", "site": SITE | in_universe("container")}
 START = """
 import os, subprocess, time
 from coffea_casa import CoffeaCasaCluster
@@ -114,6 +120,12 @@ def test_the_site_knows_the_user_and_ran_the_jobs(workers: Server, flocking: Sit
     assert f"{who}@users.opendata.example.org" in submitters
 
 
+def test_they_run_in_containers_of_this_releases_image(workers: Server, flocking: Site) -> None:
+    assert containers(flocking) == [IMAGE] * 2
+    seen = workers.value("", "list(client.run(lambda: os.path.exists('/.dockerenv')).values())")
+    assert seen == [True, True]
+
+
 def test_they_compute_and_everything_is_encrypted(workers: Server) -> None:
     assert workers.value("", "client.submit(sum, [20, 22]).result(timeout=60)") == 42
     addresses = workers.value("", "[*client.scheduler_info(n_workers=-1)['workers']]")
@@ -180,6 +192,19 @@ def test_a_job_that_is_removed_ends_at_the_site(workers: Server, flocking: Site)
         ).stdout
 
     wait_for("an idle site", idle, 60)
+    assert containers(flocking) == []
+
+
+@pytest.mark.parametrize("universe", ["docker", "vanilla"])
+def test_the_other_universes_bring_workers_as_well(
+    workers: Server, flocking: Site, universe: Literal["docker", "vanilla"]
+) -> None:
+    with laid_over({"pool": {"mode": "flock", "site": SITE | in_universe(universe)}}) as overrides:
+        up(overrides)
+    workers.run("pool.close(); client.close()")
+    workers.run(START, seconds=300)
+    assert containers(flocking) == ([IMAGE] * 2 if universe == "docker" else [])
+    assert workers.value("", "client.submit(sum, [20, 22]).result(timeout=60)") == 42
 
 
 def test_a_token_for_more_is_refused_and_says_why(flocking: Site) -> None:
@@ -187,6 +212,9 @@ def test_a_token_for_more_is_refused_and_says_why(flocking: Site) -> None:
     greedy = flocking.token(BRIDGE, *LEVELS, "WRITE")
     patch = json.dumps({"stringData": {"token": greedy}})
     kubectl("patch", "secret", SECRET, "--type=merge", f"--patch={patch}")
+
+    # What is done to a pod has the kubelet look at its Secrets, too; by itself it does so each minute or so.
+    kubectl("annotate", "pod", "condor-schedd-0", "looked-at=now", "--overwrite")
 
     def said() -> bool:
         return "condor:/WRITE" in kubectl("logs", "condor-schedd-0", "--container=site-token").stdout

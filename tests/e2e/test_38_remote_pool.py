@@ -23,6 +23,7 @@ from tests.e2e.server import Server
 from tests.e2e.site_pool import (
     AUDIENCE,
     HOST,
+    IMAGE,
     ISSUER,
     PLACE,
     SERVICE,
@@ -31,7 +32,9 @@ from tests.e2e.site_pool import (
     UID_DOMAIN,
     Site,
     TokenService,
+    containers,
     in_dns,
+    in_universe,
     site_pool,
     token_service,
 )
@@ -46,10 +49,8 @@ REMOTE: dict[str, Any] = {
     "schedd": SCHEDD,
     "cidrs": [f"{PLACE.there}/32"],
     "workerPorts": [FIRST, LAST],
-    # The site's node has the execute image's programs itself: it has neither Docker nor Apptainer.
-    "universe": "vanilla",
 }
-SCITOKENS = {"tokens": "scitokens", "audience": AUDIENCE, "caConfigMap": CA}
+SCITOKENS = {"tokens": "scitokens", "audience": AUDIENCE, "caConfigMap": CA} | in_universe("docker")
 START = """
 import os, subprocess, time
 from coffea_casa import CoffeaCasaCluster
@@ -156,6 +157,7 @@ def test_the_sites_access_point_has_the_users_jobs_and_ran_them(workers: Server,
         assert user == f"{who}@{UID_DOMAIN}"
         assert host.endswith(f"@{HOST}")
         assert universe == "5"
+    assert containers(remote) == [IMAGE] * 2
 
 
 def test_they_compute_and_everything_is_encrypted(workers: Server) -> None:
@@ -252,7 +254,8 @@ def given(remote: Site, colleague: Person) -> Iterator[Server]:
     kubectl("delete", "secret", name, "--ignore-not-found")
     text = remote.token(f"{label}@{UID_DOMAIN}", "READ", "WRITE")
     kubectl("create", "secret", "generic", name, f"--from-literal=token={text}")
-    with changed(pool=POOL | {"remote": REMOTE | {"tokens": "secrets", "secret": SECRET}}):
+    told = {"tokens": "secrets", "secret": SECRET} | in_universe("vanilla")
+    with changed(pool=POOL | {"remote": REMOTE | told}):
         again(colleague)
         yield kernel_of(colleague)
     kubectl("delete", "secret", name, "--ignore-not-found")
@@ -264,6 +267,7 @@ def test_a_token_of_the_sites_own_is_used_where_users_have_them(given: Server, r
     assert seconds > 0
     users = remote.run("condor_q", "-allusers", "-constraint", "JobStatus == 2", "-af", "User").stdout.split()
     assert users == [f"{slug(given)}@{UID_DOMAIN}"] * 2
+    assert containers(remote) == []
     mode = given.value("", "oct(os.stat('/etc/cmsaf-secrets/tokens.d/condor_token').st_mode)")
     assert mode == "0o100600"
     given.run("client.close(); pool.close()")
@@ -286,7 +290,7 @@ def service(remote: Site, colleague: Person) -> Iterator[TokenService]:
         "service": f"https://{HOST}:{SERVICE_PORT}/v1/token",
         "audience": SERVICE,
         "caConfigMap": CA,
-    }
+    } | in_universe("container")
     with token_service(remote) as running, changed(pool=POOL | {"remote": REMOTE | told}):
         again(colleague)
         yield running
@@ -324,6 +328,7 @@ def test_the_sites_token_service_gives_a_token_for_that_user_and_renews_it(
     assert kernel.value(START, "seconds", seconds=300) > 0
     users = remote.run("condor_q", "-allusers", "-constraint", "JobStatus == 2", "-af", "User").stdout.split()
     assert users == [who] * 2
+    assert containers(remote) == [IMAGE] * 2
     kernel.run("client.close(); pool.close()")
 
 
