@@ -373,6 +373,13 @@ def test_dask_does_not_start_in_clear(others: Server) -> None:
         )
 
 
+@pytest.fixture
+def room(workers: Server) -> None:
+    """A node that is free: each works for one user at a time."""
+    workers.run("pool.adapt(minimum=1, maximum=1)")
+    wait_for("one worker", lambda: workers.value("", WORKERS) == 1, 120)
+
+
 TOLD = """
 import sys
 
@@ -395,7 +402,7 @@ def told(**variables):
     ("variables", "sentence"),
     [
         ({"PATH": "/opt/venv/bin"}, "condor_submit is not on PATH: CoffeaCasaCluster will get no workers."),
-        ({"_CONDOR_SCHEDD_HOST": "schedd@nowhere"}, "ERROR: Can't find address of schedd schedd@nowhere"),
+        ({"_CONDOR_SCHEDD_HOST": "schedd@nowhere"}, "ERROR: Can't find address of local schedd"),
     ],
     ids=["no condor_submit", "no access point"],
 )
@@ -403,6 +410,26 @@ def test_a_cluster_that_cannot_submit_says_so(
     others: Server, variables: dict[str, str], sentence: str
 ) -> None:
     assert sentence in others.value(TOLD, f"told(**{variables!r})")
+
+
+@pytest.mark.usefixtures("room")
+def test_workers_that_could_not_be_asked_for_come_when_it_is_scaled_again(others: Server) -> None:
+    others.run("""
+from coffea_casa import CoffeaCasaCluster
+
+pool = CoffeaCasaCluster()
+os.environ["_CONDOR_SCHEDD_HOST"] = "schedd@nowhere"
+pool.scale(1)
+time.sleep(3)
+del os.environ["_CONDOR_SCHEDD_HOST"]
+""")
+    assert others.value("", "queue()") == []
+    workers = "len(pool.scheduler_info['workers'])"
+    others.run("pool.scale(0); pool.scale(1)")
+    wait_for("a worker", lambda: others.value("", workers) == 1, 120)
+    # Dask may say of the first worker that it was never started.
+    others.run("import contextlib\nwith contextlib.suppress(AssertionError):\n    pool.close()")
+    wait_for("no job", lambda: others.value("", "queue()") == [], 60)
 
 
 def test_an_execute_node_does_not_have_the_pools_key() -> None:
@@ -426,13 +453,6 @@ def test_a_node_reaches_its_own_and_nobody_else(workers: Server) -> None:
     assert not reaches(node, session, 8888)
     assert not reaches(node, "hub", 8081)
     assert not reaches(node, "credentials", 8443)
-
-
-@pytest.fixture
-def room(workers: Server) -> None:
-    """A node that is free: each works for one user at a time."""
-    workers.run("pool.adapt(minimum=1, maximum=1)")
-    wait_for("one worker", lambda: workers.value("", WORKERS) == 1, 120)
 
 
 @pytest.mark.usefixtures("room")
