@@ -423,12 +423,17 @@ pool.scale(1)
 time.sleep(3)
 del os.environ["_CONDOR_SCHEDD_HOST"]
 """)
-    assert others.value("", "queue()") == []
     workers = "len(pool.scheduler_info['workers'])"
-    others.run("pool.scale(0); pool.scale(1)")
-    wait_for("a worker", lambda: others.value("", workers) == 1, 120)
-    # Dask may say of the first worker that it was never started.
-    others.run("import contextlib\nwith contextlib.suppress(AssertionError):\n    pool.close()")
+    try:
+        assert others.value("", "queue()") == []
+        # Dask looks later what is to do: two changes in one go, and it would see none.
+        others.run("pool.scale(0)")
+        wait_for("the worker to be given up", lambda: others.value("", "len(pool.workers)") == 0, 30)
+        others.run("pool.scale(1)")
+        wait_for("a worker", lambda: others.value("", workers) == 1, 120)
+    finally:
+        # Dask may say of the first worker that it was never started.
+        others.run("import contextlib\nwith contextlib.suppress(AssertionError):\n    pool.close()")
     wait_for("no job", lambda: others.value("", "queue()") == [], 60)
 
 
