@@ -65,6 +65,8 @@ def workers(count):
     pool.scale(0)
     while run("condor_q", "-constraint", "JobStatus < 3", "-af", "ClusterId").split():
         time.sleep(0.2)
+    # For 15 s (distributed.deploy.lost-worker-timeout) Dask ends new workers that have an old one's name.
+    time.sleep(16)
     return seconds
 """
 CLUSTER = """
@@ -100,9 +102,12 @@ with open("dimuon.py") as file:
 # In the file: the client has the module read anew where it sends it to workers.
 with open("dimuon.py", "w") as file:
     file.write(re.sub(r"(?m)^CHUNK = .*", "CHUNK = {EVENTS // 16}", text))
-import dimuon, xcache
+import sys, xcache
 
 def seconds(client):
+    # The last cluster's scheduler, in this kernel, has it from a directory of its own, which went with it.
+    sys.modules.pop("dimuon", None)
+    import dimuon
     client.wait_for_workers(4, timeout=300)
     files = {{"bench": xcache.url("{origin.FOLDER}/{FILE}")}}
     dimuon.analyse(client, files)
