@@ -112,10 +112,7 @@ def test_the_site_knows_the_user_and_ran_the_jobs(workers: Server, flocking: Sit
         assert owner == who
         assert pool.split(":")[0] == PLACE.there
         assert host.endswith(f"@{HOST}")
-    busy = flocking.run(
-        "condor_status", "-af", "RemoteUser", "-constraint", 'State == "Claimed"'
-    ).stdout.split()
-    assert busy == [f"{who}@users.opendata.example.org"] * 2
+    assert busy(flocking).split() == [f"{who}@users.opendata.example.org"] * 2
     submitters = flocking.run("condor_status", "-submitters", "-af", "Name").stdout.split()
     assert f"{who}@users.opendata.example.org" in submitters
 
@@ -183,15 +180,14 @@ def test_a_session_reaches_workers_at_the_site_and_nothing_else_there(workers: S
     assert reaches(pod, "condor-schedd", 30618)
 
 
+def busy(site: Site) -> str:
+    """Return for whom the site works now."""
+    return site.run("condor_status", "-af", "RemoteUser", "-constraint", 'State == "Claimed"').stdout
+
+
 def test_a_job_that_is_removed_ends_at_the_site(workers: Server, flocking: Site) -> None:
     workers.run("pool.scale(0)")
-
-    def idle() -> bool:
-        return not flocking.run(
-            "condor_status", "-af", "RemoteUser", "-constraint", 'State == "Claimed"'
-        ).stdout
-
-    wait_for("an idle site", idle, 60)
+    wait_for("an idle site", lambda: not busy(flocking), 60)
     assert containers(flocking) == []
 
 
@@ -199,9 +195,11 @@ def test_a_job_that_is_removed_ends_at_the_site(workers: Server, flocking: Site)
 def test_the_other_universes_bring_workers_as_well(
     workers: Server, flocking: Site, universe: Literal["docker", "vanilla"]
 ) -> None:
+    # First, while there is an access point to take them back.
+    workers.run("client.close(); pool.close()")
+    wait_for("the end of the workers before", lambda: not busy(flocking), 60)
     with laid_over({"pool": {"mode": "flock", "site": SITE | in_universe(universe)}}) as overrides:
         up(overrides)
-    workers.run("pool.close(); client.close()")
     workers.run(START, seconds=300)
     assert containers(flocking) == ([IMAGE] * 2 if universe == "docker" else [])
     assert workers.value("", "client.submit(sum, [20, 22]).result(timeout=60)") == 42
